@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pure functions on spans: no I/O, no clock, no globals."""
