@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""log."""
+"""The log between the gateway and the workers; `sqlite.SqliteLog` is also the SDK's spool."""
