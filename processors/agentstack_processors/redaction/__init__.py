@@ -1,2 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""redaction."""
+"""Redaction: personal data and credentials become markers before anything is stored or sent.
+
+Standard library only and pure, because it runs inside the user's process.
+"""
+
+from __future__ import annotations
+
+from agentstack_processors.redaction.redactor import FAILED, Config, Redactor
+
+__all__ = ["FAILED", "Config", "Redactor"]

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+r"""Reading through JSON escapes without losing one's place.
+
+Most text a span carries is JSON inside a string, sometimes twice: `bob\u0040example.com`,
+`\nbob@example.com` (whose first letter is not an `n`), `-----BEGIN…-----\\nMII…`. Patterns look
+at a *view* in which escapes are the characters they stand for; what they find is cut out of the
+original text, so that the JSON stays JSON.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+
+# The backslash comes first so that the search may skip to it; the look-behind then demands the
+# first of a run, without which a megabyte of backslashes would be read a megabyte times.
+_ESCAPE = re.compile(r"\\(?<!\\\\)\\*(?:u([0-9a-fA-F]{4})|([bfnrt\"'/]))")
+_PLAIN = {"b": " ", "f": " ", "n": "\n", "r": "\n", "t": "\t"}
+# Escapes behind which the cheap questions (is there an "@"? are there digits?) cannot see.
+HIDING = re.compile(r"\\u00[2-7aA][0-9a-fA-F]|[0-9]\\+u20[0-2][0-9a-fA-F]")
+
+
+class View:
+    """`text` with its escapes resolved, and the way back.
+
+    Attributes:
+        text: What patterns are matched against; shorter than or as long as the original.
+    """
+
+    __slots__ = ("_original", "_starts", "text")
+
+    def __init__(self, original: str) -> None:
+        self._starts: list[int] = [0]
+        self._original: list[int] = [0]
+        pieces: list[str] = []
+        size = position = 0
+        for match in _ESCAPE.finditer(original):
+            start, end = match.span()
+            pieces.append(original[position:start])
+            size += start - position
+            if start > position:
+                self._add(size, start)
+            pieces.append(chr(int(match[1], 16)) if match[1] else _PLAIN.get(match[2], match[2]))
+            size, position = size + 1, end
+            self._add(size, end)
+        pieces.append(original[position:])
+        self.text = "".join(pieces)
+
+    def _add(self, view: int, original: int) -> None:
+        self._starts.append(view)
+        self._original.append(original)
+
+    def original(self, position: int) -> int:
+        """The offset in the original text of the character at `position` of the view."""
+        index = bisect_right(self._starts, position) - 1
+        return self._original[index] + position - self._starts[index]

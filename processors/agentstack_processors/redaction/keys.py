@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Attribute keys that name a secret: whatever their value looks like, it is not sent."""
+
+from __future__ import annotations
+
+import re
+
+# What the last word of a key must be. `tokens`, `token_count` and `max_tokens` count things and
+# `public_key`, `primary_key`, `cache_key` are no secrets: none of them ends like these.
+_ENDING = re.compile(
+    r"(?:api_?key|private_?key|secret_?key|access_?key|signing_?key|encryption_?key|license_?key"
+    r"|account_?key|subscription_?key|x_?functions_?key"
+    r"|password|passwd|passphrase|passwort|pwd|secret|client_?secret|token|jwt|bearer"
+    r"|authorization|authentication_?info|cookies?|credentials?|connection_?string)\Z"
+)
+# Ends like a secret and is none: positions in a list, units of work, units of text.
+_HARMLESS = re.compile(
+    r"(?:(?:next|page|previous|prev|continuation|continue|sync|cursor|cancellation|resume"
+    r"|first|last|per|eos|bos|eot|pad|unk|mask|stop|start|end|special|sep|cls|image|audio"
+    r"|delimiter|syntax|each|by)_?token|to_first_token|output_token|input_token"
+    r"|public_?key)\Z"
+)
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_INDEX = re.compile(r"(?:\.[0-9]+)+\Z")
+# Every ending above contains one of these; `names_a_secret` asks for them before it does more.
+STEMS = (
+    "key", "passw", "passp", "pwd", "secret", "token", "jwt", "bearer", "authorization",
+    "authentication", "cookie", "credential", "connection",
+)  # fmt: skip
+_ANY_STEM = re.compile("|".join(STEMS))
+
+
+def names_a_secret(key: str) -> bool:
+    """Whether the last dotted part of `key` ends in a word for a secret.
+
+    `http.request.header.authorization`, `db.password`, `OPENAI_API_KEY`, `accessToken`,
+    `x-api-key` and `headers.cookie.0` do; `gen_ai.usage.input_tokens`, `next_token` and
+    `cache_key` do not.
+    """
+    if _ANY_STEM.search(key.lower()) is None:
+        return False
+    # Bounded, because a key is what a stranger sends: the end is where the meaning is.
+    last = _INDEX.sub("", key[-256:]).rpartition(".")[2]
+    words = _CAMEL.sub("_", last).lower().replace("-", "_").replace(" ", "_")
+    return _ENDING.search(words) is not None and _HARMLESS.search(words) is None

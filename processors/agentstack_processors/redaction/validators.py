@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a regular expression cannot say: check digits, issued ranges, what is a placeholder.
+
+Each takes the match and says whether it is the real thing. Pure, no allocation worth naming.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable
+
+Match = re.Match[str]
+Accept = Callable[[Match], bool]
+
+_NOT_A_DIGIT = re.compile(r"[^0-9]+")
+_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)  # digit sum of twice the digit
+_IDENTIFIER_BEFORE = re.compile(r"(?i:(?:trace|span|request|response|run|message)_?id)\W{1,5}\Z")
+_DATE = re.compile(r"(?:19|20)[0-9]{2}[-./ ](?:0?[1-9]|1[0-2])[-./ ][0-3]?[0-9](?![0-9])")
+_DECORATION = re.compile(r"(?i:png|jpe?g|gif|svg|webp|ico)\Z")
+_VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]")
+_MARKER = re.compile(r"\[(?:[A-Z][A-Z_]{1,30}:[0-9a-f]{4}|REDACTION_FAILED)\]\Z")
+_PLACEHOLDER = re.compile(
+    r"(?i:\W*|x{3,}|[<\[{$%].*|your[_ -].*|.*[_-]here|null|none|nil|undefined|true|false"
+    r"|redacted|hidden|masked|filtered|placeholder|change_?me|string|required|optional"
+    r"|os\.environ.*|process\.env.*|env:.*)\Z",
+    re.DOTALL,
+)
+
+
+def digits(text: str) -> str:
+    """Only the ASCII digits of `text`."""
+    return _NOT_A_DIGIT.sub("", text)
+
+
+def is_marker(text: str) -> bool:
+    """True for text that is a marker of ours already, so that scrubbing twice changes nothing."""
+    return text[:1] == "[" and _MARKER.match(text) is not None
+
+
+def is_placeholder(text: str) -> bool:
+    """True for `YOUR_API_KEY`, `********`, `${TOKEN}`, `null`: nobody's secret."""
+    return _PLACEHOLDER.match(text) is not None
+
+
+def luhn(number: str) -> bool:
+    """The mod-10 check digit of ISO/IEC 7812, over a string of ASCII digits."""
+    values = [ord(char) - 48 for char in number]
+    return (sum(values[-1::-2]) + sum(_DOUBLED[value] for value in values[-2::-2])) % 10 == 0
+
+
+_ISSUERS = re.compile(
+    r"(?:4(?:[0-9]{12}|[0-9]{15}|[0-9]{18})"  # Visa
+    r"|(?:5[1-5][0-9]{2}|222[1-9]|22[3-9][0-9]|2[3-6][0-9]{2}|27[01][0-9]|2720)[0-9]{12}"
+    r"|3[47][0-9]{13}"  # American Express
+    r"|3(?:0[0-59]|[689][0-9])[0-9]{11}"  # Diners Club
+    r"|(?:6011|64[4-9][0-9]|65[0-9]{2})[0-9]{12}(?:[0-9]{3})?"  # Discover
+    r"|35(?:2[89]|[3-8][0-9])[0-9]{12}(?:[0-9]{3})?"  # JCB
+    r"|62[0-9]{14}(?:[0-9]{3})?"  # UnionPay
+    r"|(?:5018|5020|5038|5893|6304|6759|676[1-3])[0-9]{8,15})\Z"  # Maestro
+)
+
+
+def card(match: Match) -> bool:
+    """A number some issuer could have printed, with its check digit, not named as an identifier."""
+    number = digits(match[0])
+    if _ISSUERS.match(number) is None or not luhn(number):
+        return False
+    start = match.start()
+    return _IDENTIFIER_BEFORE.search(match.string, max(0, start - 32), start) is None
+
+
+def ssn_number(text: str) -> bool:
+    """Area, group and serial as the Social Security Administration may issue them."""
+    number = digits(text)
+    if number[:3] in ("000", "666") or number[0] == "9":
+        return False
+    return number[3:5] != "00" and number[5:] != "0000"
+
+
+def international_phone(match: Match) -> bool:
+    """8 to 15 digits (ITU-T E.164); without any separator at least 10, else it is a diff line."""
+    text = match[0]
+    count = len(digits(text))
+    return 8 <= count <= 15 and (count >= 10 or count + 1 < len(text))
+
+
+def phone_in_context(match: Match) -> bool:
+    """7 to 15 digits that are no date and no long plain identifier."""
+    number = match[1]
+    return 7 <= len(digits(number)) <= 15 and _DATE.match(number) is None
+
+
+def email(match: Match) -> bool:
+    """Not `logo@2x.png`, not `react@18.0.0-rc.canary`, not the `git@` of a clone address."""
+    domain = match[1]
+    return _DECORATION.search(domain.rpartition(".")[2]) is None and not _VERSION.match(domain)
+
+
+def mixed(match: Match) -> bool:
+    """A token drawn by a machine: a digit in it, or capitals after the first letter."""
+    value = match[1]
+    return any("0" <= char <= "9" for char in value) or (
+        value[1:] != value[1:].lower() and value != value.upper()
+    )
+
+
+def provider_key(match: Match) -> bool:
+    """`sk-` and a random part; `sk-learn-from-scratch-tutorial` is prose."""
+    value = match[1]
+    if is_placeholder(value):
+        return False
+    return any("0" <= char <= "9" for char in value) or value != value.lower()
+
+
+def basic_credentials(match: Match) -> bool:
+    """Base64 of printable `user:password` (RFC 7617), which no English word happens to be."""
+    value = match[1]
+    try:
+        decoded = base64.b64decode(value + "=" * (-len(value) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return b":" in decoded and decoded.decode("utf-8", "replace").isprintable()
+
+
+def private_key(match: Match) -> bool:
+    """A header with key material behind it; the header alone is what scanners search for."""
+    return re.search(r"[A-Za-z0-9+/=]{16}", match[1]) is not None
