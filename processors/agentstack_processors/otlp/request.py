@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Check one OTLP export request so that nothing behind the gateway can stumble over it.
+
+Malformed bytes in a batch make ClickHouse insert none of it, so what leaves here is strictly
+well-formed: canonical encoding, valid UTF-8, storable ids and times, no value deeper than SQL can
+express. The main road is one upb parse, a few attribute reads a span and one upb serialisation.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.message import DecodeError, EncodeError
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+)
+
+from agentstack_processors.otlp import canonical
+from agentstack_processors.otlp.shapes import FLAT, LOOSE
+from agentstack_processors.otlp.validate import Window, prune_logs, prune_spans
+from agentstack_processors.verdicts import Reject
+
+Prune = Callable[[Any, Window], tuple[int, Counter[str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A request fit for the log.
+
+    Attributes:
+        payload: The request's bytes; the very object passed in unless something was rewritten.
+        spans: Spans (log records) in it.
+        rejected: Spans (log records) taken out.
+        reasons: One phrase for each fault, with its count; empty when nothing was rejected.
+    """
+
+    payload: bytes
+    spans: int
+    rejected: int
+    reasons: tuple[str, ...]
+
+
+def check_traces(payload: bytes, window: Window) -> Checked:
+    """Check a serialised ExportTraceServiceRequest.
+
+    Raises:
+        Reject: It is not that message.
+    """
+    return _check(payload, window, FLAT.traces, LOOSE.traces, prune_spans)
+
+
+def check_logs(payload: bytes, window: Window) -> Checked:
+    """Check a serialised ExportLogsServiceRequest and keep its GenAI events only.
+
+    Raises:
+        Reject: It is not that message.
+    """
+    return _check(payload, window, FLAT.logs, LOOSE.logs, prune_logs)
+
+
+def count_data_points(payload: bytes) -> int:
+    """Return how many data points a serialised ExportMetricsServiceRequest holds.
+
+    Raises:
+        Reject: It is not that message.
+    """
+    try:
+        request = ExportMetricsServiceRequest.FromString(payload)
+    except DecodeError:
+        raise Reject("the body is not an OTLP metrics request") from None
+    points = 0
+    for resource in request.resource_metrics:
+        for scope in resource.scope_metrics:
+            for metric in scope.metrics:
+                kind = metric.WhichOneof("data")
+                points += len(getattr(metric, kind).data_points) if kind else 0
+    return points
+
+
+def _check(payload: bytes, window: Window, flat: Any, loose: Any, prune: Prune) -> Checked:
+    request = _parse(payload, flat, loose)
+    kept, faults = prune(request, window)
+    encoded = _serialise(request, loose)
+    return Checked(
+        payload=payload if encoded == payload else encoded,
+        spans=kept,
+        rejected=faults.total() if faults else 0,
+        reasons=tuple(f"{count}x {reason}" for reason, count in faults.items()),
+    )
+
+
+def _parse(payload: bytes, flat: Any, loose: Any) -> Any:
+    """Parse as flat; invalid UTF-8 is the one fault that is mended instead of rejected."""
+    try:
+        return flat.FromString(payload)
+    except DecodeError:
+        pass
+    try:
+        request = loose.FromString(payload)
+        canonical.repair(request)
+        return flat.FromString(request.SerializeToString())
+    except DecodeError:
+        raise Reject("the body is not an OTLP request: the protobuf does not decode") from None
+
+
+def _serialise(request: Any, loose: Any) -> bytes:
+    """Serialise a flat request; what is too deep for it goes through the loose copy."""
+    try:
+        encoded: bytes = request.SerializeToString()
+    except EncodeError:
+        mended = loose.FromString(request.SerializePartialToString())
+        canonical.flatten(mended)
+        encoded = mended.SerializeToString()
+    return encoded
+
+
+__all__ = ["Checked", "Window", "check_logs", "check_traces", "count_data_points"]
