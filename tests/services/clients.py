@@ -83,6 +83,7 @@ def _go(*extra: str) -> Callable[[Target, str, int], None]:
 def _java(protocol: str) -> Callable[[Target, str, int], None]:
     def send(target: Target, trace_id: str, base: int) -> None:
         folder = artefacts.java_client()
+        address = target.grpc if protocol == "grpc" else target.http
         classes = os.pathsep.join([str(folder / "app"), str(folder / "lib" / "*")])
         artefacts.run(
             *("java", f"-javaagent:{folder / 'agent.jar'}", "-cp", classes),
@@ -92,7 +93,7 @@ def _java(protocol: str) -> Callable[[Target, str, int], None]:
             INTEROP_TRACE_ID=trace_id,
             OTEL_JAVAAGENT_EXTENSIONS=str(folder / "ids.jar"),
             OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
-            OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{target.grpc if protocol == 'grpc' else target.http}",
+            OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{address}",
             OTEL_SERVICE_NAME="interop-agent",
             OTEL_RESOURCE_ATTRIBUTES="service.version=1.2.3",
             OTEL_METRICS_EXPORTER="none",

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+
 from tests.services.sink import Sink, sink
 from tests.services.up import Up
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import secrets
 
 import pytest
+
 from tests.services.clients import CLIENTS, Client, Target
 from tests.services.shared_trace import (
     COLUMNS,
