@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Redaction of whole OTLP requests: every string at every depth, or nothing leaves.
+
+Works on any message by its descriptor, so that a string field which OpenTelemetry adds tomorrow is
+scrubbed on the day the generated code knows it. Fields this version does not know cannot be read:
+when the request still looks suspicious after scrubbing, they are taken out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from google.protobuf.message import DecodeError, Message
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+
+from agentstack_processors.redaction.keys import names_a_secret
+from agentstack_processors.verdicts import Reject
+
+
+class Scrubber(Protocol):
+    """What is needed of `agentstack_processors.redaction.Redactor`."""
+
+    def scrub(self, text: str) -> str:
+        """`text` without secrets."""
+        ...
+
+    def scrub_attribute(self, key: str, text: str) -> str:
+        """The same for the value of a named attribute."""
+        ...
+
+    def suspicious(self, data: bytes) -> bool:
+        """False proves that scrubbing would change no string in `data`."""
+        ...
+
+
+def scrub_traces(payload: bytes, redactor: Scrubber) -> bytes:
+    """The ExportTraceServiceRequest in `payload` without secrets.
+
+    Args:
+        payload: A serialised request.
+        redactor: Decides over each string.
+
+    Raises:
+        Reject: The bytes are no such request. Nothing of them may be passed on.
+    """
+    return _scrub(ExportTraceServiceRequest(), payload, redactor)
+
+
+def scrub_logs(payload: bytes, redactor: Scrubber) -> bytes:
+    """The same for an ExportLogsServiceRequest."""
+    return _scrub(ExportLogsServiceRequest(), payload, redactor)
+
+
+def _scrub(request: Message, payload: bytes, redactor: Scrubber) -> bytes:
+    try:
+        request.ParseFromString(payload)
+    except DecodeError as error:
+        raise Reject("the request is no valid OTLP protobuf and cannot be redacted") from error
+    _message(request, redactor)
+    clean = request.SerializeToString()
+    if redactor.suspicious(clean):
+        request.DiscardUnknownFields()
+        clean = request.SerializeToString()
+    return clean
+
+
+def _message(message: Message, redactor: Scrubber) -> None:
+    for field, value in message.ListFields():
+        if isinstance(value, str):
+            clean = redactor.scrub(value)
+            if clean != value:
+                setattr(message, field.name, clean)
+        elif isinstance(value, Message):
+            _message_or_value(value, redactor)
+        elif not isinstance(value, (bytes, int, float)):
+            _repeated(value, redactor)
+
+
+def _repeated(values: Any, redactor: Scrubber) -> None:
+    for index, value in enumerate(values):
+        if isinstance(value, KeyValue):
+            _attribute(value, redactor, secret=False)
+        elif isinstance(value, Message):
+            _message_or_value(value, redactor)
+        elif isinstance(value, str):
+            values[index] = redactor.scrub(value)
+        else:
+            return
+
+
+def _message_or_value(message: Message, redactor: Scrubber) -> None:
+    if isinstance(message, AnyValue):
+        _value(message, "", redactor, secret=False)
+    else:
+        _message(message, redactor)
+
+
+def _attribute(attribute: KeyValue, redactor: Scrubber, *, secret: bool) -> None:
+    key = attribute.key
+    if attribute.HasField("value"):
+        # What stands below a secret's name is part of the secret: {"credentials": {"user": …}}.
+        _value(attribute.value, key, redactor, secret=secret or names_a_secret(key))
+    clean = redactor.scrub(key)
+    if clean != key:
+        attribute.key = clean
+
+
+def _value(value: AnyValue, key: str, redactor: Scrubber, *, secret: bool) -> None:
+    kind = value.WhichOneof("value")
+    if kind == "string_value":
+        text = value.string_value
+        clean = redactor.scrub_attribute("password" if secret else key, text)
+        if clean != text:
+            value.string_value = clean
+    elif kind == "bytes_value":
+        value.bytes_value = _bytes(value.bytes_value, key, redactor, secret=secret)
+    elif kind == "array_value":
+        for item in value.array_value.values:
+            _value(item, key, redactor, secret=secret)
+    elif kind == "kvlist_value":
+        _attributes(value.kvlist_value.values, redactor, secret=secret)
+    elif secret and kind in ("int_value", "double_value"):
+        value.string_value = redactor.scrub_attribute("password", str(getattr(value, kind)))
+
+
+def _attributes(attributes: Iterable[KeyValue], redactor: Scrubber, *, secret: bool) -> None:
+    for attribute in attributes:
+        _attribute(attribute, redactor, secret=secret)
+
+
+def _bytes(data: bytes, key: str, redactor: Scrubber, *, secret: bool) -> bytes:
+    """Text in bytes is text; in anything else, ASCII secrets are found and the rest kept."""
+    try:
+        encoding, text = "utf-8", data.decode("utf-8")
+    except UnicodeDecodeError:
+        encoding, text = "latin-1", data.decode("latin-1")
+    clean = redactor.scrub_attribute("password" if secret else key, text)
+    return data if clean == text else clean.encode(encoding)
