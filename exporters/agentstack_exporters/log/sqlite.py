@@ -18,10 +18,11 @@ import logging
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from agentstack_processors.verdicts import ConfigError, Reject, Retry
 
@@ -33,6 +34,7 @@ from agentstack_exporters.log.protocol import Commit, Record, StoredRecord
 from agentstack_exporters.log.sqlite_file import PAGE_BYTES, LogFile, retrying, set_aside
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 METADATA_BYTES = 4096  # what Kafka allows
 TRIM_STEP = 256  # records a transaction deletes: appends wait at most that long
@@ -122,7 +124,8 @@ class SqliteLog:
             group_bytes=config.group_bytes,
         )
         self.dead_letters = DeadLetters(self, self._announce)
-        self.id = str(self.select("SELECT id FROM log")[0][0])
+        name = self.select("SELECT id FROM log")[0][0]
+        self.id = f"log-{name}"
         """Names this file for ever: a successor at the same path has another one."""
         self._end = self.end()
         fork.watch(self)
@@ -249,7 +252,7 @@ class SqliteLog:
         with self._file.reading() as connection, retrying(self.path):
             return connection.execute(sql, parameters).fetchall()
 
-    def run(self, work: Any) -> Any:
+    def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work(connection)` in the next transaction; returns its answer when durable."""
         if self.config.read_only:
             raise ConfigError(f"log file {self.path} was opened read-only")
