@@ -55,7 +55,7 @@ def _python(protocol: str, *extra: str) -> Callable[[Target, str, int], None]:
     def send(target: Target, trace_id: str, base: int) -> None:
         endpoint = target.grpc if protocol == "grpc" else f"http://{target.http}/v1/traces"
         script = artefacts.HERE / "python" / "send.py"
-        arguments = [protocol, TRACE, endpoint, trace_id, str(base), *extra]
+        arguments: list[str | Path] = [protocol, TRACE, endpoint, trace_id, str(base), *extra]
         artefacts.run(sys.executable, script, *arguments, cwd=Path("/"), timeout=60)
 
     return send
@@ -65,7 +65,7 @@ def _javascript(protocol: str, *extra: str) -> Callable[[Target, str, int], None
     def send(target: Target, trace_id: str, base: int) -> None:
         folder = artefacts.javascript_clients()
         url = f"http://{target.grpc}" if protocol == "grpc" else f"http://{target.http}/v1/traces"
-        arguments = [protocol, TRACE, url, trace_id, str(base), *extra]
+        arguments: list[str | Path] = [protocol, TRACE, url, trace_id, str(base), *extra]
         artefacts.run("node", folder / "send.mjs", *arguments, cwd=folder, timeout=60)
 
     return send
@@ -74,7 +74,7 @@ def _javascript(protocol: str, *extra: str) -> Callable[[Target, str, int], None
 def _go(*extra: str) -> Callable[[Target, str, int], None]:
     def send(target: Target, trace_id: str, base: int) -> None:
         program = artefacts.go_programs() / "send"
-        arguments = [TRACE, target.grpc, trace_id, str(base), *extra]
+        arguments: list[str | Path] = [TRACE, target.grpc, trace_id, str(base), *extra]
         artefacts.run(program, *arguments, cwd=Path("/"), timeout=60)
 
     return send
