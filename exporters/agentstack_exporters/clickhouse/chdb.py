@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ClickHouse inside this process: the `Store` of `agentstack up`.
+
+One process owns a folder. Inside the process one connection writes and a few read, because a
+connection runs one statement at a time and several run in parallel.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import queue
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agentstack_exporters.clickhouse import engine, errors, migrations, settings
+from agentstack_exporters.clickhouse.literals import parameters
+from agentstack_exporters.clickhouse.protocol import Row
+from agentstack_exporters.clickhouse.retention import Retention
+from agentstack_exporters.clickhouse.statement import read_only
+from agentstack_exporters.log.protocol import Signal
+from agentstack_processors.otlp.delimited import delimit
+from agentstack_processors.verdicts import ConfigError, Reject, Retry
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Settings of the embedded store.
+
+    Attributes:
+        path: Folder that holds the data; made when missing. None: a temporary one, gone on close.
+        retention_days: Spans, events, alerts and costs older than this are deleted. 0: keep all.
+        readers: Read connections, which is how many queries run side by side.
+        memory_bytes: What the engine may take altogether before it refuses work.
+        query_seconds: A query that takes longer is stopped.
+        result_bytes: A query whose answer is larger is stopped.
+        durable: Sync every insert to disk before it returns. False only for throw-away stores.
+    """
+
+    path: Path | str | None = None
+    retention_days: int = 90
+    readers: int = 2
+    memory_bytes: int = 4 << 30
+    query_seconds: int = 60
+    result_bytes: int = 256 << 20
+    durable: bool = True
+
+    def validate(self) -> None:
+        """Raise ConfigError naming the first setting that makes no sense."""
+        if not 0 <= self.retention_days <= 3650:
+            raise ConfigError("retention_days must be 0 (keep everything) to 3650")
+        if not 1 <= self.readers <= 64:
+            raise ConfigError("readers must be 1 to 64")
+        if self.memory_bytes < 256 << 20:
+            raise ConfigError("memory_bytes must be at least 256 MiB")
+        if self.query_seconds < 1:
+            raise ConfigError("query_seconds must be at least 1")
+        if self.result_bytes < 1 << 20:
+            raise ConfigError("result_bytes must be at least 1 MiB")
+
+
+class ChdbStore:
+    """The embedded `Store`. Opening it locks the folder; call `migrate()` before anything else.
+
+    Raises:
+        ConfigError: The folder is in use, cannot be written, or does not hold a readable store.
+    """
+
+    def __init__(self, config: Config | None = None) -> None:
+        self.config = config or Config()
+        self.config.validate()
+        self._temporary = (
+            tempfile.TemporaryDirectory(prefix="agentstack-") if self.config.path is None else None
+        )
+        self.path = Path(self._temporary.name if self._temporary else self.config.path or ".")
+        self._schemas = {s: settings.schema_of(s) for s in ("traces", "logs")}
+        self._write_lock = threading.Lock()
+        self._closed = False
+        self._writer, self._all = self._open()
+        self._readers: queue.LifoQueue[engine.Connection] = queue.LifoQueue()
+        for reader in self._all[1:]:
+            self._readers.put(reader)
+
+    def _open(self) -> tuple[engine.Connection, list[engine.Connection]]:
+        opened: list[engine.Connection] = []
+        try:
+            writer = engine.open_writer(self.path, self.config)
+            opened.append(writer)
+            for _ in range(self.config.readers):
+                opened.append(engine.open_reader(self.path, self.config))
+        except BaseException:
+            for connection in opened:
+                connection.close()
+            if self._temporary:
+                self._temporary.cleanup()
+            raise
+        return writer, opened
+
+    def migrate(self) -> list[str]:
+        """See `Store.migrate`. Also brings the tables' TTL in line with `retention_days`."""
+        with self._writing() as connection:
+            done = migrations.apply(
+                migrations.load(),
+                query=lambda sql, params: _rows(connection.run(sql, params)),
+                execute=connection.run,
+            )
+            Retention(self.config.retention_days).apply(
+                query=lambda sql, params: _rows(connection.run(sql, params)),
+                execute=connection.run,
+            )
+        return done
+
+    def insert_otlp(
+        self, payloads: Sequence[bytes], *, token: str, signal: Signal = "traces"
+    ) -> None:
+        """See `Store.insert_otlp`."""
+        statement = settings.insert_otlp_statement(signal, self._schemas[signal], token)
+        self._insert(statement, "Protobuf", delimit(payloads))
+
+    def insert(
+        self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, token: str
+    ) -> None:
+        """See `Store.insert`. Times are ISO 8601 text or `datetime`."""
+        if any("`" in name or "\\" in name for name in (table, *columns)):
+            raise Reject("a table or column name may not contain ` or \\")
+        body = "\n".join(json.dumps(list(row), default=str) for row in rows).encode()
+        statement = settings.insert_statement(table, tuple(columns), token)
+        self._insert(statement, "JSONCompactEachRow", body)
+
+    def _insert(self, statement: str, form: str, body: bytes) -> None:
+        if not body:
+            return
+        with self._writing() as connection:
+            try:
+                connection.insert(statement, form, body)
+            except RuntimeError as error:
+                raise errors.insert_verdict(error) from error
+
+    def query(self, sql: str, params: Mapping[str, Any] | None = None) -> list[Row]:
+        """See `Store.query`. Decimals come back as text, so that no cent is rounded."""
+        statement = read_only(sql)
+        with self._reading() as connection:
+            try:
+                return _rows(connection.run(statement, params))
+            except RuntimeError as error:
+                raise errors.query_verdict(error) from error
+
+    def close(self) -> None:
+        """See `Store.close`. Waits for statements that are running."""
+        with self._write_lock:
+            if self._closed:
+                return
+            self._closed = True
+            for _ in range(self.config.readers):
+                self._readers.get()
+            for connection in self._all:
+                connection.close()
+        if self._temporary:
+            self._temporary.cleanup()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[engine.Connection]:
+        with self._write_lock:
+            if self._closed:
+                raise Retry("the store is closed")
+            yield self._writer
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[engine.Connection]:
+        connection = self._take_reader()
+        try:
+            yield connection
+        finally:
+            self._readers.put(connection)
+
+    def _take_reader(self) -> engine.Connection:
+        while not self._closed:
+            with contextlib.suppress(queue.Empty):
+                return self._readers.get(timeout=1.0)
+        raise Retry("the store is closed")
+
+
+def _rows(answer: bytes) -> list[Row]:
+    text = answer.decode("utf-8", "replace")
+    return [json.loads(line, object_pairs_hook=_first_wins) for line in text.split("\n") if line]
+
+
+def _first_wins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return dict(pairs) if len({k for k, _ in pairs}) == len(pairs) else dict(reversed(pairs))
+
+
+__all__ = ["ChdbStore", "Config", "parameters"]

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Connections to the chDB engine: the only module that talks to the `chdb` package."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from agentstack_exporters.clickhouse import engine_config, errors, settings
+from agentstack_exporters.clickhouse.literals import parameters
+from agentstack_processors.verdicts import ConfigError
+
+if TYPE_CHECKING:
+    from agentstack_exporters.clickhouse.chdb import Config
+
+#: Not `default`: in an embedded engine that one also shows the files of the current folder.
+DATABASE = "agentstack"
+
+
+class Connection:
+    """One statement at a time; the GIL is free while it runs."""
+
+    def __init__(self, path: Path, config_file: Path) -> None:
+        import chdb
+
+        self._connection = chdb.connect(f"{path}?config-file={quote(str(config_file))}")
+
+    def run(self, sql: str, params: Mapping[str, Any] | None = None) -> bytes:
+        """Run one statement; a SELECT's rows come back as one JSON object a line.
+
+        Raises:
+            RuntimeError: The engine's error.
+        """
+        answer = self._connection.query(sql, "JSONEachRow", params=parameters(params))
+        return bytes(answer.bytes() or b"") if answer is not None else b""
+
+    def insert(self, statement: str, form: str, body: bytes) -> None:
+        """Run an INSERT whose data is `body` in the input format `form`. Errors as in `run`."""
+        with self._connection.send_insert(statement, form) as stream:
+            stream.append(body)
+            stream.finish()
+
+    def close(self) -> None:
+        """Release the connection; the last one closes the engine."""
+        self._connection.close()
+
+
+def open_writer(path: Path, config: Config) -> Connection:
+    """The connection that writes.
+
+    Raises:
+        ConfigError: See `ChdbStore`.
+    """
+    _check_folder(path)
+    connection = _connect(path, config)
+    try:
+        connection.run(f"CREATE DATABASE IF NOT EXISTS {DATABASE} ENGINE = Atomic")
+        connection.run(f"USE {DATABASE}")
+        connection.run("SET " + settings.clause(settings.READ))
+    except RuntimeError as error:
+        connection.close()
+        raise ConfigError(
+            f"the store in {path} cannot be read: {errors.message_of(error)}"
+        ) from error
+    return connection
+
+
+def open_reader(path: Path, config: Config) -> Connection:
+    """A connection that can only read; the engine will not let it become anything else."""
+    connection = _connect(path, config)
+    connection.run(f"USE {DATABASE}")
+    limits = {
+        "max_execution_time": str(config.query_seconds),
+        "max_result_bytes": str(config.result_bytes),
+        "result_overflow_mode": "'throw'",
+        "readonly": "1",
+    }
+    connection.run("SET " + settings.clause({**settings.READ, **limits}))
+    return connection
+
+
+def _connect(path: Path, config: Config) -> Connection:
+    config_file = engine_config.write(path, config)
+    try:
+        return Connection(path, config_file)
+    except RuntimeError as error:
+        raise ConfigError(
+            f"the store in {path} cannot be opened: {errors.message_of(error)}"
+        ) from error
+
+
+def _check_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path / "status", os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise ConfigError(
+            f"the store's folder {path} cannot be written: {error.strerror or error}"
+        ) from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise ConfigError(
+            f"the store in {path} is in use by another process: stop it, or use its --url"
+        ) from error
+    finally:
+        os.close(handle)

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The embedded engine's own configuration file.
+
+It is always named explicitly, because the engine would otherwise pick up a stray
+`~/.clickhouse-local/config.xml` of the user's. It turns off what a server needs and a laptop does
+not: system log tables, wide background pools, large caches.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from agentstack_exporters.clickhouse.chdb import Config
+
+_TEMPLATE = """<clickhouse>
+    <max_server_memory_usage>{memory}</max_server_memory_usage>
+    <mark_cache_size>33554432</mark_cache_size>
+    <index_mark_cache_size>8388608</index_mark_cache_size>
+    <primary_index_cache_size>33554432</primary_index_cache_size>
+    <uncompressed_cache_size>0</uncompressed_cache_size>
+    <index_uncompressed_cache_size>0</index_uncompressed_cache_size>
+    <mmap_cache_size>0</mmap_cache_size>
+    <compiled_expression_cache_size>8388608</compiled_expression_cache_size>
+    <background_pool_size>2</background_pool_size>
+    <background_move_pool_size>1</background_move_pool_size>
+    <background_fetches_pool_size>1</background_fetches_pool_size>
+    <background_common_pool_size>2</background_common_pool_size>
+    <background_buffer_flush_schedule_pool_size>1</background_buffer_flush_schedule_pool_size>
+    <background_schedule_pool_size>2</background_schedule_pool_size>
+    <background_message_broker_schedule_pool_size>1</background_message_broker_schedule_pool_size>
+    <background_distributed_schedule_pool_size>1</background_distributed_schedule_pool_size>
+    <tables_loader_foreground_pool_size>2</tables_loader_foreground_pool_size>
+    <tables_loader_background_pool_size>1</tables_loader_background_pool_size>
+    <merge_tree>
+        <number_of_free_entries_in_pool_to_execute_mutation>1</number_of_free_entries_in_pool_to_execute_mutation>
+        <number_of_free_entries_in_pool_to_lower_max_size_of_merge>1</number_of_free_entries_in_pool_to_lower_max_size_of_merge>
+        <number_of_free_entries_in_pool_to_execute_optimize_entire_partition>1</number_of_free_entries_in_pool_to_execute_optimize_entire_partition>
+        <fsync_after_insert>{durable}</fsync_after_insert>
+        <fsync_part_directory>{durable}</fsync_part_directory>
+        <merge_selecting_sleep_ms>5000</merge_selecting_sleep_ms>
+    </merge_tree>
+</clickhouse>
+"""
+
+
+def write(path: Path, config: Config) -> Path:
+    """Write the file into the store's folder and return its path."""
+    file = path / "engine.xml"
+    text = _TEMPLATE.format(memory=config.memory_bytes, durable=int(config.durable))
+    if not file.exists() or file.read_text() != text:
+        file.write_text(text)
+    return file

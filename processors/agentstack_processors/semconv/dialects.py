@@ -1,0 +1,317 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the same thing is called in each dialect of agent telemetry: one table.
+
+A `Column` names a canonical column of `spans`, the attribute keys that may hold it, in order of
+precedence, and what foreign values are called canonically. The Python normaliser below and the SQL
+in the store's decoding view (`semconv.sql`) are both made from this table.
+
+Sources: OpenTelemetry GenAI conventions and their earlier generations (`gen_ai.system`,
+`gen_ai.usage.prompt_tokens`), OpenInference, Traceloop/OpenLLMetry, Vercel AI SDK, LangSmith's OTel
+exporter, AG2, Google ADK, Langfuse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from agentstack_processors.semconv import attributes as a
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An attribute key; perhaps valid only `when` another attribute has a value.
+
+    Attributes:
+        name: The attribute's key.
+        when: `(key, value)` that must hold on the same span, or None.
+        cut: Keep only what stands before the first `cut` ("openai.chat" means provider openai).
+    """
+
+    name: str
+    when: tuple[str, str] | None = None
+    cut: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One canonical column.
+
+    Attributes:
+        name: Column of the `spans` table.
+        native: Keys of the GenAI conventions, newest generation first.
+        foreign: Keys of other dialects; looked at only on spans that carry no
+            `gen_ai.operation.name` or do carry a marker of another dialect.
+        values: Foreign value to canonical value; a value not listed stays as it is.
+        root_values: Overrides of `values` for spans without a parent.
+        number: True for unsigned counts; text that is no such number is 0.
+    """
+
+    name: str
+    native: tuple[str, ...]
+    foreign: tuple[Key, ...]
+    values: Mapping[str, str] = field(default_factory=dict)
+    root_values: Mapping[str, str] = field(default_factory=dict)
+    number: bool = False
+
+
+def _keys(*names: str) -> tuple[Key, ...]:
+    return tuple(Key(name) for name in names)
+
+
+#: Attributes whose presence says that a span also speaks another dialect.
+MARKERS = (
+    "openinference.span.kind",
+    "traceloop.span.kind",
+    "ai.operationId",
+    "langsmith.span.kind",
+)
+
+_OPERATION_VALUES = {
+    # OpenInference
+    "LLM": "chat",
+    "EMBEDDING": "embeddings",
+    "RETRIEVER": "retrieval",
+    "TOOL": "execute_tool",
+    "AGENT": "invoke_agent",
+    "CHAIN": "step",
+    "RERANKER": "rerank",
+    "GUARDRAIL": "guardrail",
+    "EVALUATOR": "evaluate",
+    "PROMPT": "prompt",
+    "DECISION": "decision",
+    # Traceloop
+    "workflow": "invoke_workflow",
+    "agent": "invoke_agent",
+    "task": "step",
+    "tool": "execute_tool",
+    "completion": "text_completion",
+    "embedding": "embeddings",
+    # LangSmith
+    "llm": "chat",
+    "chain": "step",
+    "retriever": "retrieval",
+    "parser": "step",
+    # Vercel AI SDK: the outer span is the run, the inner one the call
+    "ai.generateText": "invoke_agent",
+    "ai.streamText": "invoke_agent",
+    "ai.generateObject": "invoke_agent",
+    "ai.streamObject": "invoke_agent",
+    "ai.generateText.doGenerate": "chat",
+    "ai.streamText.doStream": "chat",
+    "ai.generateObject.doGenerate": "chat",
+    "ai.streamObject.doStream": "chat",
+    "ai.toolCall": "execute_tool",
+    "ai.embed": "step",
+    "ai.embedMany": "step",
+    "ai.embed.doEmbed": "embeddings",
+    "ai.embedMany.doEmbed": "embeddings",
+}
+
+_PROVIDER_VALUES = {
+    "OpenAI": "openai",
+    "Anthropic": "anthropic",
+    "Cohere": "cohere",
+    "Groq": "groq",
+    "AWS": "aws.bedrock",
+    "aws": "aws.bedrock",
+    "bedrock": "aws.bedrock",
+    "amazon-bedrock": "aws.bedrock",
+    "azure": "azure.ai.openai",
+    "Azure": "azure.ai.openai",
+    "az.ai.openai": "azure.ai.openai",
+    "az.ai.inference": "azure.ai.inference",
+    "google": "gcp.gen_ai",
+    "Google": "gcp.gen_ai",
+    "gemini": "gcp.gemini",
+    "vertexai": "gcp.vertex_ai",
+    "vertex_ai": "gcp.vertex_ai",
+    "VertexAI": "gcp.vertex_ai",
+    "xai": "x_ai",
+    "mistral": "mistral_ai",
+    "mistralai": "mistral_ai",
+    "MistralAI": "mistral_ai",
+    # Frameworks that write their own name where the provider belongs.
+    "langchain": "",
+    "Langchain": "",
+    "langgraph": "",
+    "crewai": "",
+    "autogen": "",
+}
+
+COLUMNS: tuple[Column, ...] = (
+    Column(
+        "operation",
+        (a.OPERATION_NAME,),
+        _keys(
+            "openinference.span.kind",
+            "traceloop.span.kind",
+            "llm.request.type",
+            "ai.operationId",
+            "langsmith.span.kind",
+            "ag2.span.type",
+        ),
+        _OPERATION_VALUES,
+        {"CHAIN": "invoke_workflow", "chain": "invoke_workflow"},
+    ),
+    Column(
+        "provider",
+        (a.PROVIDER_NAME, "gen_ai.system"),
+        (*_keys("llm.provider", "llm.system"), Key("ai.model.provider", cut=".")),
+        _PROVIDER_VALUES,
+    ),
+    Column(
+        "model",
+        (a.REQUEST_MODEL, a.RESPONSE_MODEL),
+        _keys(
+            "llm.model_name",
+            "llm.request.model_name",
+            "llm.response.model_name",
+            "embedding.model_name",
+            "ai.model.id",
+            "ai.response.model",
+            "llm.request.model",
+        ),
+        {"unknown": ""},
+    ),
+    Column(
+        "agent",
+        (a.AGENT_NAME,),
+        (
+            *_keys("agent.name", "agent_name", "ai.telemetry.functionId"),
+            Key("traceloop.entity.name", when=("traceloop.span.kind", "agent")),
+        ),
+    ),
+    Column(
+        "tool",
+        (a.TOOL_NAME,),
+        (
+            *_keys("tool.name", "tool_call.function.name", "ai.toolCall.name"),
+            Key("traceloop.entity.name", when=("traceloop.span.kind", "tool")),
+        ),
+    ),
+    Column(
+        "conversation",
+        (a.CONVERSATION_ID, a.SESSION_ID),
+        _keys(
+            "traceloop.association.properties.session_id",
+            "traceloop.association.properties.thread_id",
+            "traceloop.association.properties.conversation_id",
+            "ai.telemetry.metadata.sessionId",
+            "ai.telemetry.metadata.threadId",
+            "langsmith.metadata.thread_id",
+            "langsmith.metadata.session_id",
+            "langsmith.metadata.conversation_id",
+            "gcp.vertex.agent.session_id",
+            "langfuse.session.id",
+        ),
+    ),
+    Column(
+        "input_tokens",
+        (a.USAGE_INPUT_TOKENS, "gen_ai.usage.prompt_tokens"),
+        _keys("llm.token_count.prompt", "ai.usage.inputTokens", "ai.usage.promptTokens"),
+        number=True,
+    ),
+    Column(
+        "output_tokens",
+        (a.USAGE_OUTPUT_TOKENS, "gen_ai.usage.completion_tokens"),
+        _keys("llm.token_count.completion", "ai.usage.outputTokens", "ai.usage.completionTokens"),
+        number=True,
+    ),
+    Column(
+        "cached_tokens",
+        (a.USAGE_CACHE_READ_INPUT_TOKENS, "gen_ai.usage.cache_read_input_tokens"),
+        _keys(
+            "llm.token_count.prompt_details.cache_read",
+            "llm.token_count.prompt_details.cache_input",
+            "ai.usage.cachedInputTokens",
+            "ai.usage.inputTokenDetails.cacheReadTokens",
+        ),
+        number=True,
+    ),
+    Column(
+        "reasoning_tokens",
+        (a.USAGE_REASONING_OUTPUT_TOKENS, "gen_ai.usage.reasoning_tokens"),
+        _keys(
+            "llm.token_count.completion_details.reasoning",
+            "llm.usage.reasoning_tokens",
+            "ai.usage.reasoningTokens",
+            "ai.usage.outputTokenDetails.reasoningTokens",
+        ),
+        number=True,
+    ),
+)
+
+#: Where the text that went into a step stands, most canonical first.
+INPUT_KEYS = (
+    a.INPUT_MESSAGES,
+    a.TOOL_CALL_ARGUMENTS,
+    a.RETRIEVAL_QUERY_TEXT,
+    "gen_ai.prompt",
+    "input.value",
+    "traceloop.entity.input",
+    "gen_ai.task.input",
+    "ai.prompt.messages",
+    "ai.prompt",
+    "ai.toolCall.args",
+    "tool_arguments",
+    "gcp.vertex.agent.llm_request",
+    "gcp.vertex.agent.tool_call_args",
+)
+#: Where the text that came out of a step stands, most canonical first.
+OUTPUT_KEYS = (
+    a.OUTPUT_MESSAGES,
+    a.TOOL_CALL_RESULT,
+    a.RETRIEVAL_DOCUMENTS,
+    "gen_ai.completion",
+    "output.value",
+    "traceloop.entity.output",
+    "gen_ai.task.output",
+    "ai.response.text",
+    "ai.response.object",
+    "ai.response.toolCalls",
+    "ai.toolCall.result",
+    "tool_response",
+    "gcp.vertex.agent.llm_response",
+    "gcp.vertex.agent.tool_response",
+)
+
+
+def normalise(span: Mapping[str, str], *, root: bool = False) -> dict[str, str | int]:
+    """Canonical columns of a span out of its attributes, all of them, absent ones '' or 0.
+
+    Args:
+        span: Attribute key to text (the first of duplicate keys).
+        root: Whether the span has no parent.
+    """
+    foreign = speaks_another_dialect(span)
+    return {column.name: _column(column, span, foreign, root) for column in COLUMNS}
+
+
+def speaks_another_dialect(span: Mapping[str, str]) -> bool:
+    """Whether foreign keys are to be looked at."""
+    return not span.get(a.OPERATION_NAME) or any(marker in span for marker in MARKERS)
+
+
+def _column(column: Column, span: Mapping[str, str], foreign: bool, root: bool) -> str | int:
+    keys = (*_keys(*column.native), *(column.foreign if foreign else ()))
+    text = _first(keys, span)
+    if column.number:
+        return count(text)
+    text = column.root_values.get(text, text) if root else text
+    return column.values.get(text, text)
+
+
+def _first(keys: Iterable[Key], span: Mapping[str, str]) -> str:
+    for key in keys:
+        if key.when is None or span.get(key.when[0], "") == key.when[1]:
+            text = span.get(key.name, "")
+            text = text.split(key.cut, 1)[0] if key.cut else text
+            if text:
+                return text
+    return ""
+
+
+def count(text: str) -> int:
+    """An unsigned count of at most 18 digits, else 0."""
+    return int(text) if len(text) <= 18 and text.isascii() and text.isdigit() else 0
