@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The processing of one request between its bytes and its record: check, redact, stamp."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any, Literal
+
+from agentstack_exporters.log.protocol import Record
+from agentstack_processors.otlp.request import (
+    Checked,
+    Window,
+    check_logs,
+    check_traces,
+    count_data_points,
+)
+from agentstack_processors.otlp.scrub import Scrubber, scrub_logs, scrub_traces
+from agentstack_processors.otlp.stamp import stamp
+from agentstack_processors.verdicts import ConfigError
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceResponse,
+)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+Signal = Literal["traces", "logs", "metrics"]
+METRICS_REASON = "metrics are not stored; send traces and GenAI log events"
+
+_NS = 1_000_000_000
+_NEWEST = int(datetime(2100, 1, 1, tzinfo=timezone.utc).timestamp()) * _NS
+_NOTHING = Checked(b"", 0, 0, ())
+# signal → (response message, name of its rejected counter in protobuf and in JSON)
+_RESPONSES: Mapping[str, tuple[Any, str, str]] = {
+    "traces": (ExportTraceServiceResponse, "rejected_spans", "rejectedSpans"),
+    "logs": (ExportLogsServiceResponse, "rejected_log_records", "rejectedLogRecords"),
+    "metrics": (ExportMetricsServiceResponse, "rejected_data_points", "rejectedDataPoints"),
+}
+
+
+Redactor = Scrubber
+"""What the pipeline needs of `agentstack_processors.redaction.Redactor`."""
+
+Scrub = Callable[[bytes], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Settings of the pipeline."""
+
+    retention_days: int = 90
+    """Spans that started earlier would vanish by the tables' TTL: they are rejected by name."""
+
+    def validate(self) -> None:
+        """Raise ConfigError when nothing could be kept."""
+        if self.retention_days < 1:
+            raise ConfigError("gateway retention_days must be at least 1")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a sender is told about a request that was taken.
+
+    Attributes:
+        signal: Which response message to use.
+        accepted: Spans, records or points that are stored.
+        rejected: Those that are not.
+        message: Why, one phrase for each fault.
+    """
+
+    signal: Signal
+    accepted: int
+    rejected: int
+    message: str
+
+    def protobuf(self) -> bytes:
+        """Return the Export…ServiceResponse; `partial_success` is unset on full success."""
+        if not self.rejected:
+            return b""
+        response, counter, _ = _RESPONSES[self.signal]
+        message = response()
+        setattr(message.partial_success, counter, self.rejected)
+        message.partial_success.error_message = self.message
+        encoded: bytes = message.SerializeToString()
+        return encoded
+
+    def json(self) -> dict[str, Any]:
+        """Return the same as OTLP/JSON, in which 64-bit integers are strings."""
+        if not self.rejected:
+            return {}
+        counter = _RESPONSES[self.signal][2]
+        return {"partialSuccess": {counter: str(self.rejected), "errorMessage": self.message}}
+
+
+class Pipeline:
+    """Turns request bytes into a record for the log. Thread-safe: it keeps no state."""
+
+    def __init__(
+        self,
+        config: Config,
+        redactor: Redactor | None = None,
+        clock: Callable[[], int] = time.time_ns,
+    ) -> None:
+        config.validate()
+        self._retention = config.retention_days * 86_400 * _NS
+        self._redactor = redactor
+        self._clock = clock
+        self._scrubs = _scrubs(redactor)
+
+    def process(self, signal: Signal, payload: bytes, project: str) -> tuple[Record | None, Answer]:
+        """Check, redact and stamp one request.
+
+        Args:
+            signal: Which export request `payload` is.
+            payload: Serialised protobuf, decompressed.
+            project: Tenant the caller was authenticated for.
+
+        Returns:
+            The record to append, None when nothing of the request is to be stored, and the
+            answer that may be given once the record is durable.
+
+        Raises:
+            Reject: The request cannot be understood.
+        """
+        now = self._clock()
+        checked = self._check(signal, payload, Window(now - self._retention, _NEWEST))
+        answer = Answer(signal, checked.spans, checked.rejected, "; ".join(checked.reasons))
+        if signal == "metrics" or not checked.spans:
+            return None, answer
+        clean = self._redact(signal, checked.payload)
+        return Record(stamp(clean, project, now), checked.spans, now, project, signal), answer
+
+    def _check(self, signal: Signal, payload: bytes, window: Window) -> Checked:
+        if not payload:
+            return _NOTHING
+        if signal == "traces":
+            return check_traces(payload, window)
+        if signal == "logs":
+            return check_logs(payload, window)
+        points = count_data_points(payload)
+        return Checked(b"", 0, points, (METRICS_REASON,) if points else ())
+
+    def _redact(self, signal: Signal, payload: bytes) -> bytes:
+        if self._redactor is None or not self._redactor.suspicious(payload):
+            return payload
+        return self._scrubs[signal](payload)
+
+
+def _scrubs(redactor: Redactor | None) -> Mapping[str, Scrub]:
+    if redactor is None:
+        return {}
+    return {
+        "traces": lambda payload: scrub_traces(payload, redactor),
+        "logs": lambda payload: scrub_logs(payload, redactor),
+    }
+
+
+__all__ = ["Answer", "Config", "Pipeline", "Redactor", "Signal"]
