@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`init()`: what `opentelemetry-instrument` does, from inside the program."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from typing import Any, Literal
+
+from agentstack_exporters.otlp.settings import Settings
+from agentstack_processors.verdicts import ConfigError
+from opentelemetry import trace
+
+from agentstack_otel import config, lifecycle
+
+_logger = logging.getLogger("agentstack")
+
+_lock = threading.Lock()
+
+
+def init(
+    *,
+    enabled: bool | None = None,
+    collector_url: str | None = None,
+    api_key: str | None = None,
+    headers: dict[str, str] | None = None,
+    service_name: str | None = None,
+    project: str | None = None,
+    environment: str | None = None,
+    content: Literal["none", "scrubbed", "full"] | None = None,
+    redaction: bool | None = None,
+    spool: str | os.PathLike[str] | None = None,
+    spool_max_bytes: int | str | None = None,
+    debug: bool | None = None,
+    timeout: float | None = None,
+    schedule_delay: float | None = None,
+    instrument: bool = True,
+) -> None:
+    """Trace this process. Call it once, early; later calls change nothing.
+
+    Under `opentelemetry-instrument` it is not needed and does nothing. When the program already
+    has a TracerProvider of the OpenTelemetry SDK, our exporter is added to it.
+
+    Args:
+        enabled: False: do nothing at all.
+        collector_url: Where spans go; default http://localhost:4318.
+        api_key: Key of the server, when it asks for one.
+        headers: Further request headers.
+        service_name: Default: the name of the script.
+        project: Project the spans belong to.
+        environment: For example `production`.
+        content: What becomes of prompts, answers, arguments and results.
+        redaction: False: redact nothing.
+        spool: File to keep spans in; alone, nothing is sent.
+        spool_max_bytes: Bound of that file; `"64MiB"` is understood.
+        debug: Report the settings in force.
+        timeout: Of one request, in seconds.
+        schedule_delay: Longest wait of a finished span, in seconds.
+        instrument: Also load the instrumentors that are installed.
+
+    Raises:
+        ConfigError: An argument makes no sense. Bad environment variables never raise: they are
+            logged and fall back.
+    """
+    given = {name: value for name, value in locals().items() if name != "instrument"}
+    settings = _settings({name: value for name, value in given.items() if value is not None})
+    with _lock:
+        try:
+            _start(settings, instrument=instrument)
+        except Exception:  # tracing must not stop the program it watches
+            _logger.exception("AgentStack: tracing could not be started")
+
+
+def _settings(given: dict[str, Any]) -> Settings:
+    config.resolve({}, **given)  # arguments are the caller's code: say at once what is wrong
+    settings, problems = config.load(**given)
+    for problem in problems:
+        _logger.error("AgentStack: %s", problem)
+    return settings
+
+
+def _start(settings: Settings, *, instrument: bool) -> None:
+    if not settings.enabled or _is_ours():
+        return
+    config.apply_defaults(settings, os.environ)
+    provider = trace.get_tracer_provider()
+    add = getattr(provider, "add_span_processor", None)
+    if add is None:
+        _configure(settings)
+    else:
+        from agentstack_exporters.otlp.exporter import AgentStackSpanExporter
+
+        from agentstack_otel.configurator import span_processor
+
+        add(span_processor(AgentStackSpanExporter(settings), settings))
+    if instrument:
+        _instrument()
+    lifecycle.install(settings.flush_timeout, sigterm=settings.flush_on_sigterm)
+
+
+def _configure(settings: Settings) -> None:
+    from agentstack_otel.configurator import AgentStackConfigurator
+
+    AgentStackConfigurator().configure(settings=settings)  # type: ignore[no-untyped-call]  # untyped in the SDK
+
+
+def _instrument() -> None:
+    from opentelemetry.instrumentation.auto_instrumentation._load import _load_instrumentors
+
+    from agentstack_otel.distro import AgentStackDistro
+
+    _load_instrumentors(AgentStackDistro())  # type: ignore[no-untyped-call]  # untyped in the SDK
+
+
+def _is_ours() -> bool:
+    """Whether a processor of ours, or a stock one with our exporter, is already at work."""
+    from agentstack_exporters.otlp.exporter import AgentStackSpanExporter
+
+    active = getattr(trace.get_tracer_provider(), "_active_span_processor", None)
+    exporters = (
+        getattr(processor, "exporter", None) or getattr(processor, "span_exporter", None)
+        for processor in getattr(active, "_span_processors", ())
+    )
+    return any(isinstance(exporter, AgentStackSpanExporter) for exporter in exporters)
+
+
+__all__ = ["ConfigError", "init"]

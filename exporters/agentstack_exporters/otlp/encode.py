@@ -1,0 +1,361 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Spans of the SDK → bytes of an OTLP `ExportTraceServiceRequest`, without a protobuf library.
+
+The stock encoder builds a message object per attribute (75 µs a span); writing the wire format
+straight from the spans costs a third of that, holds the interpreter lock shorter and leaves the
+user's process free of protobuf version conflicts. Field numbers are those of opentelemetry-proto
+1.11 `trace.proto` and `common.proto`; a property test compares every message with the stock
+encoder's.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import Link, SpanContext, TraceState
+
+
+class Guard(Protocol):
+    """What decides over every text before it is written. See `privacy.Privacy`."""
+
+    def drops(self, key: str) -> bool:
+        """True when the attribute must not leave the process at all."""
+        ...
+
+    def drops_in_event(self, event: str, key: str) -> bool:
+        """The same for an attribute of a span event; old events carry messages in plain keys."""
+        ...
+
+    def suspicious(self, data: bytes) -> bool:
+        """False proves that neither `text` nor `attribute` would change anything in these bytes."""
+        ...
+
+    def text(self, value: str) -> str:
+        """The text as it may leave."""
+        ...
+
+    def attribute(self, key: str, value: str) -> str:
+        """The text of the attribute `key` as it may leave."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One serialised `ExportTraceServiceRequest` and how many spans are in it."""
+
+    payload: bytes
+    spans: int
+
+
+_pack_fixed64 = struct.Struct("<Q").pack
+_pack_double = struct.Struct("<d").pack
+_pack_times = struct.Struct("<BQBQ").pack
+_pack_flags = struct.Struct("<BBI").pack
+
+
+def varint(number: int) -> bytes:
+    """Base-128 encoding of a number that is not negative."""
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+_SMALL = tuple(varint(number) for number in range(2048))
+_MAX_CACHED = 4096
+_INT64 = 1 << 63
+_UINT64 = (1 << 64) - 1
+
+
+def _length(size: int) -> bytes:
+    return _SMALL[size] if size < 2048 else varint(size)
+
+
+def _field(tag: bytes, data: bytes) -> bytes:
+    return tag + _length(len(data)) + data
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:  # lone surrogates: OTLP strings must be UTF-8
+        return text.encode("utf-8", "replace")
+
+
+def _number(tag: bytes, value: int) -> bytes:
+    return tag + _length(value) if value else b""
+
+
+class Encoder:
+    """Encode finished spans; every text goes past a guard first.
+
+    Args:
+        guard: Redaction and content policy; None writes everything as it is.
+        resource: Resource attributes added where the span's resource lacks them.
+
+    Not thread-safe: one encoder belongs to one exporter.
+    """
+
+    def __init__(self, guard: Guard | None = None, resource: Mapping[str, str] | None = None):
+        self._guard = guard
+        self._extra = dict(resource or {})
+        self._keys: dict[str, bytes] = {}
+        self._resources: dict[int, tuple[Resource, bytes]] = {}
+        self._scopes: dict[int, tuple[InstrumentationScope | None, bytes]] = {}
+        self._scrub = False
+
+    def requests(self, spans: Iterable[ReadableSpan], max_bytes: int) -> Iterator[Request]:
+        """Encode spans into requests of at most `max_bytes` (a larger span travels alone)."""
+        batch: list[tuple[bytes, bytes, bytes]] = []
+        size = 0
+        for span in spans:
+            entry = self._entry(span)
+            if batch and size + len(entry[2]) > max_bytes:
+                yield self._assemble(batch)
+                batch, size = [], 0
+            batch.append(entry)
+            size += len(entry[2])
+        if batch:
+            yield self._assemble(batch)
+
+    def request(self, spans: Iterable[ReadableSpan]) -> bytes:
+        """Encode spans into one request, whatever its size."""
+        return b"".join(part.payload for part in self.requests(spans, 1 << 62))
+
+    def _entry(self, span: ReadableSpan) -> tuple[bytes, bytes, bytes]:
+        return (
+            self._cached(self._resources, span.resource, self._resource),
+            self._cached(self._scopes, span.instrumentation_scope, self._scope),
+            _field(b"\x12", self._guarded(lambda: self._span(span))),
+        )
+
+    def _guarded(self, encode: Callable[[], bytes]) -> bytes:
+        """Encode raw, look at the bytes, and only encode again with scrubbing if it may matter."""
+        raw = encode()
+        if self._guard is None or not self._guard.suspicious(raw):
+            return raw
+        self._scrub = True
+        try:
+            return encode()
+        finally:
+            self._scrub = False
+
+    @staticmethod
+    def _cached(
+        cache: dict[int, tuple[Any, bytes]], thing: Any, encode: Callable[[Any], bytes]
+    ) -> bytes:
+        known = cache.get(id(thing))
+        if known is None:
+            if len(cache) >= _MAX_CACHED:
+                cache.clear()
+            # the object is kept beside its bytes, so that its id cannot be given to another
+            known = cache[id(thing)] = (thing, encode(thing))
+        return known[1]
+
+    @staticmethod
+    def _assemble(batch: list[tuple[bytes, bytes, bytes]]) -> Request:
+        tree: dict[bytes, dict[bytes, list[bytes]]] = {}
+        for resource, scope, span in batch:
+            tree.setdefault(resource, {}).setdefault(scope, []).append(span)
+        payload = b"".join(
+            _field(b"\x0a", resource + b"".join(_scope_spans(*item) for item in scopes.items()))
+            for resource, scopes in tree.items()
+        )
+        return Request(payload, len(batch))
+
+    def _resource(self, resource: Resource) -> bytes:
+        attributes = {**self._extra, **resource.attributes}
+        body = self._guarded(lambda: b"".join(self._attributes(b"\x0a", attributes)))
+        schema = _utf8(resource.schema_url or "")
+        return _field(b"\x0a", body) + (_field(b"\x1a", schema) if schema else b"")
+
+    def _scope(self, scope: InstrumentationScope | None) -> bytes:
+        if scope is None:
+            return _field(b"\x0a", b"")
+        body = self._guarded(
+            lambda: b"".join(
+                (
+                    self._string(b"\x0a", scope.name),
+                    self._string(b"\x12", scope.version),
+                    *self._attributes(b"\x1a", scope.attributes),
+                )
+            )
+        )
+        schema = _utf8(scope.schema_url or "")
+        return _field(b"\x0a", body) + (_field(b"\x1a", schema) if schema else b"")
+
+    def _span(self, span: ReadableSpan) -> bytes:
+        context = span.context
+        assert context is not None
+        parent = span.parent
+        status = span.status
+        parts = [
+            b"\x0a\x10",
+            context.trace_id.to_bytes(16, "big"),
+            b"\x12\x08",
+            context.span_id.to_bytes(8, "big"),
+        ]
+        if context.trace_state:
+            parts.append(self._string(b"\x1a", _trace_state(context.trace_state)))
+        if parent:
+            parts += (b"\x22\x08", parent.span_id.to_bytes(8, "big"))
+        parts.append(self._string(b"\x2a", span.name))
+        # proto enums start with UNSPECIFIED, the SDK's with INTERNAL
+        parts += (b"\x30", _SMALL[span.kind.value + 1])
+        parts.append(_pack_times(0x39, span.start_time or 0, 0x41, span.end_time or 0))
+        parts += self._attributes(b"\x4a", span.attributes)
+        parts.append(_number(b"\x50", span.dropped_attributes))
+        parts += [_field(b"\x5a", self._event(event)) for event in span.events]
+        parts.append(_number(b"\x60", span.dropped_events))
+        parts += [_field(b"\x6a", self._link(link)) for link in span.links]
+        parts.append(_number(b"\x70", span.dropped_links))
+        message = self._string(b"\x12", status.description)
+        parts.append(_field(b"\x7a", message + _number(b"\x18", status.status_code.value)))
+        parts.append(_pack_flags(0x85, 0x01, _flags(parent)))
+        return b"".join(parts)
+
+    def _event(self, event: Event) -> bytes:
+        return b"".join(
+            (
+                b"\x09",
+                _pack_fixed64(event.timestamp or 0),
+                self._string(b"\x12", event.name),
+                *self._attributes(b"\x1a", self._of_event(event)),
+                _number(b"\x20", event.dropped_attributes),
+            )
+        )
+
+    def _of_event(self, event: Event) -> Mapping[str, Any]:
+        attributes = event.attributes or {}
+        guard = self._guard
+        if guard is None or not event.name.startswith("gen_ai."):
+            return attributes
+        return {k: v for k, v in attributes.items() if not guard.drops_in_event(event.name, k)}
+
+    def _link(self, link: Link) -> bytes:
+        context = link.context
+        state = _trace_state(context.trace_state) if context.trace_state else ""
+        return b"".join(
+            (
+                b"\x0a\x10",
+                context.trace_id.to_bytes(16, "big"),
+                b"\x12\x08",
+                context.span_id.to_bytes(8, "big"),
+                self._string(b"\x1a", state),
+                *self._attributes(b"\x22", link.attributes),
+                _number(b"\x28", link.dropped_attributes),
+                b"\x35",
+                struct.pack("<I", _flags(context)),
+            )
+        )
+
+    def _string(self, tag: bytes, text: str | None) -> bytes:
+        if not text:
+            return b""
+        if self._scrub and self._guard is not None:
+            text = self._guard.text(text)
+        return _field(tag, _utf8(text))
+
+    def _attributes(self, tag: bytes, attributes: Mapping[str, Any] | None) -> list[bytes]:
+        parts: list[bytes] = []
+        if not attributes:
+            return parts
+        # BoundedAttributes.copy() is one C-level dict copy; its items() would take a lock per key
+        copy = getattr(attributes, "copy", None)
+        for key, value in (copy() if copy else dict(attributes)).items():
+            prefix = self._keys.get(key)
+            if prefix is None:
+                prefix = self._key(key)
+            if not prefix:
+                continue
+            if value.__class__ is str and not self._scrub:
+                data = _utf8(value)
+                body = b"\x0a" + _length(len(data)) + data
+            else:
+                body = self._any(key, value)
+            size = _length(len(body))
+            parts += (tag, _length(len(prefix) + len(size) + len(body)), prefix, size, body)
+        return parts
+
+    def _key(self, key: str) -> bytes:
+        """Encoded key field and the tag of the value; empty when the attribute is dropped."""
+        if self._guard is None:
+            prefix = _field(b"\x0a", _utf8(key)) + b"\x12"
+        elif self._guard.drops(key):
+            prefix = b""
+        else:
+            prefix = _field(b"\x0a", _utf8(self._guard.text(key))) + b"\x12"
+        if len(self._keys) >= _MAX_CACHED:
+            self._keys.clear()
+        self._keys[key] = prefix
+        return prefix
+
+    def _any(self, key: str, value: Any) -> bytes:
+        """Body of an AnyValue; `key` is the nearest name above the value."""
+        if isinstance(value, str):
+            return _field(b"\x0a", _utf8(self._scrubbed(key, value)))
+        if isinstance(value, bytes):
+            return _field(b"\x3a", self._scrubbed_bytes(key, value))
+        if value is None or isinstance(value, (bool, int, float)):
+            return _scalar(value)
+        if isinstance(value, Mapping):
+            return _field(b"\x32", b"".join(self._pair(str(k), v) for k, v in value.items()))
+        if isinstance(value, Sequence):
+            return _field(b"\x2a", b"".join(_field(b"\x0a", self._any(key, v)) for v in value))
+        return _field(b"\x0a", _utf8(self._scrubbed(key, str(value))))
+
+    def _pair(self, key: str, value: Any) -> bytes:
+        name = self._guard.text(key) if self._scrub and self._guard else key
+        head = _field(b"\x0a", _utf8(name)) if name else b""
+        return _field(b"\x0a", head + _field(b"\x12", self._any(key, value)))
+
+    def _scrubbed(self, key: str, text: str) -> str:
+        if self._scrub and self._guard is not None:
+            return self._guard.attribute(key, text)
+        return text
+
+    def _scrubbed_bytes(self, key: str, data: bytes) -> bytes:
+        if not self._scrub:
+            return data
+        try:
+            return _utf8(self._scrubbed(key, data.decode()))
+        except UnicodeDecodeError:  # latin-1 maps every byte to one sign and back
+            text = self._scrubbed(key, data.decode("latin-1"))
+            return text.encode("latin-1", "replace")
+
+
+def _scalar(value: float | bool | None) -> bytes:
+    """Body of an AnyValue that needs no judgement."""
+    if value is None:
+        return b""
+    if isinstance(value, bool):
+        return b"\x10\x01" if value else b"\x10\x00"
+    if isinstance(value, float):
+        return b"\x21" + _pack_double(value)
+    if -_INT64 <= value < _INT64:
+        return b"\x18" + varint(value & _UINT64)
+    return _field(b"\x0a", str(value).encode())  # beyond int64: kept as text instead of lost
+
+
+def _scope_spans(head: bytes, spans: list[bytes]) -> bytes:
+    return _field(b"\x12", head + b"".join(spans))
+
+
+def _trace_state(state: TraceState) -> str:
+    return ",".join(f"{key}={value}" for key, value in state.items())
+
+
+def _flags(context: SpanContext | None) -> int:
+    """Bits "has is_remote" and "is_remote" of the parent, as the stock encoder sets them."""
+    return 0x300 if context and context.is_remote else 0x100
+
+
+__all__ = ["Encoder", "Guard", "Request", "varint"]

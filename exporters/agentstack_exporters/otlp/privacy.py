@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What may leave the process: content policy and redaction, closed when they fail.
+
+| AGENTSTACK_CONTENT | prompts, answers, arguments, results | everything else |
+|---|---|---|
+| `none` | dropped | redacted |
+| `scrubbed` | redacted | redacted |
+| `full` | as they are | redacted |
+
+`AGENTSTACK_REDACTION=false` switches the redaction off, never the dropping.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from agentstack_processors.verdicts import ConfigError
+
+_logger = logging.getLogger("agentstack")
+
+FAILED = "[REDACTION_FAILED]"
+
+
+class Redactor(Protocol):
+    """The part of `agentstack_processors.redaction.Redactor` that is used here."""
+
+    def scrub(self, text: str) -> str:
+        """The text with secrets and personal data replaced by markers."""
+        ...
+
+    def scrub_attribute(self, key: str, text: str) -> str:
+        """The same, for the value of a named attribute."""
+        ...
+
+    def suspicious(self, data: bytes) -> bool:
+        """False proves that scrubbing would change nothing in these bytes."""
+        ...
+
+
+ContentTest = Callable[[str, str], bool]
+
+
+def build_redactor() -> Redactor:
+    """The project's redactor; imported here so that a process that never exports pays nothing."""
+    from agentstack_processors.redaction import Config, Redactor
+
+    return Redactor(Config())
+
+
+def build_content_test() -> ContentTest:
+    """Says of (event name or "", attribute name) whether it carries content."""
+    from agentstack_processors.redaction.content import is_event_content
+
+    return is_event_content
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Settings of the guard at the exit of the process."""
+
+    content: str = "scrubbed"
+    """`none`, `scrubbed` or `full`; see the module."""
+    redaction: bool = True
+    """False lets texts pass as they are."""
+
+    def validate(self) -> None:
+        """Raise ConfigError for a content policy that does not exist."""
+        if self.content not in ("none", "scrubbed", "full"):
+            raise ConfigError("content must be none, scrubbed or full")
+
+
+class Privacy:
+    """Decide over every text on its way out; never raises, never passes what it could not judge.
+
+    Args:
+        config: What may leave.
+        redactor: Builds the redactor. When that fails, content is dropped and every other text
+            becomes `[REDACTION_FAILED]`.
+        content: Builds the test for content attributes.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        redactor: Callable[[], Redactor] = build_redactor,
+        content: Callable[[], ContentTest] = build_content_test,
+    ) -> None:
+        config.validate()
+        self._redactor: Redactor | None = None
+        self._is_content: ContentTest = _anything
+        self._redact = config.redaction
+        self._drop = config.content == "none"
+        self._keep = config.content == "full"
+        self._warned = False
+        try:
+            self._is_content = content()
+            if config.redaction:
+                self._redactor = redactor()
+        except Exception as error:  # closed, whatever is broken
+            self._redact, self._drop, self._keep = True, True, False
+            _logger.error(
+                "AgentStack: redaction could not be set up (%r); texts are withheld, "
+                "only times and numbers are exported",
+                error,
+            )
+
+    def drops(self, key: str) -> bool:
+        """True when the attribute must not leave."""
+        return self._drop and self._is_content("", key)
+
+    def drops_in_event(self, event: str, key: str) -> bool:
+        """True when the attribute of a span event must not leave."""
+        return self._drop and self._is_content(event, key)
+
+    def suspicious(self, data: bytes) -> bool:
+        """False proves that no text in these bytes would be changed."""
+        if not self._redact:
+            return False
+        try:
+            return self._redactor is None or self._redactor.suspicious(data)
+        except Exception as error:
+            self._warn(error)
+            return True
+
+    def text(self, value: str) -> str:
+        """A name, a message, a status, as it may leave."""
+        try:
+            return self._redactor.scrub(value) if self._redactor else self._unjudged(value)
+        except Exception as error:
+            self._warn(error)
+            return FAILED
+
+    def attribute(self, key: str, value: str) -> str:
+        """The text of an attribute as it may leave."""
+        try:
+            if self._keep and self._is_content("", key):
+                return value
+            if self._redactor is None:
+                return self._unjudged(value)
+            return self._redactor.scrub_attribute(key, value)
+        except Exception as error:
+            self._warn(error)
+            return FAILED
+
+    def _unjudged(self, value: str) -> str:
+        return FAILED if self._redact else value
+
+    def _warn(self, error: Exception) -> None:
+        if not self._warned:
+            self._warned = True
+            _logger.error(
+                "AgentStack: redaction failed (%r); affected texts are exported as %s",
+                type(error).__name__,  # the message could quote the text
+                FAILED,
+            )
+
+
+def _anything(_event: str, _key: str) -> bool:
+    return True
+
+
+__all__ = ["FAILED", "Config", "Privacy", "Redactor"]
