@@ -16,11 +16,11 @@ FROM spans FINAL
 WHERE ({project:String} = '' OR project_id = {project:String})
     AND trace_id = {trace_id:String}
     AND toStartOfTenMinutes(start_time) >= (
-        SELECT toStartOfTenMinutes(min(start)) FROM spans_trace_id_ts
+        SELECT toStartOfTenMinutes(min(start_time)) FROM spans_trace_id_ts
         WHERE trace_id = {trace_id:String}
     )
     AND toStartOfTenMinutes(start_time) <= (
-        SELECT toStartOfTenMinutes(max(end)) FROM spans_trace_id_ts
+        SELECT toStartOfTenMinutes(max(end_time)) FROM spans_trace_id_ts
         WHERE trace_id = {trace_id:String}
     )
 ORDER BY start_time, span_id

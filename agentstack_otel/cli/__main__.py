@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Entry point of `agentstack`; looks for the server extra before it imports any of it."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+
+_NEEDED = ("click", "rich")
+
+
+def main() -> None:
+    """Run the command line; exits with 0 done, 1 failed, 2 wrong usage, 3 nothing found."""
+    if missing := [name for name in _NEEDED if find_spec(name) is None]:
+        sys.exit(
+            f"agentstack: the command line needs the server extra ({', '.join(missing)} not "
+            'installed): pip install "agentstack-otel[server]"'
+        )
+    from agentstack_otel.cli.app import run
+
+    sys.exit(run())
+
+
+if __name__ == "__main__":
+    main()

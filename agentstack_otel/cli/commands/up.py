@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`agentstack up`: the whole server in the foreground."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from agentstack_otel.cli.exits import USAGE, Fault
+from agentstack_otel.cli.options import json_option
+from agentstack_otel.cli.text import json_text
+
+if TYPE_CHECKING:
+    from agentstack_otel.embedded import Config, Embedded
+
+_GRACE_SECONDS = 10.0
+
+
+@click.command(
+    "up",
+    epilog="""\b
+Examples:
+  agentstack up
+  agentstack up --data ./runs --otlp-http 127.0.0.1:0 --json
+  agentstack up --spool run.db
+\b
+Every option has an environment twin (AGENTSTACK_DATA, AGENTSTACK_OTLP_GRPC,
+AGENTSTACK_OTLP_HTTP, AGENTSTACK_HTTP, AGENTSTACK_SPOOL, AGENTSTACK_CONTENT,
+AGENTSTACK_API_KEYS, …). Stop it with Ctrl-C or SIGTERM.""",
+)
+@click.option(
+    "--data",
+    envvar="AGENTSTACK_DATA",
+    metavar="DIR",
+    help="Data folder, made when missing [default: ~/.local/share/agentstack].",
+)
+@click.option(
+    "--otlp-grpc",
+    envvar="AGENTSTACK_OTLP_GRPC",
+    default="127.0.0.1:4317",
+    show_default=True,
+    metavar="HOST:PORT",
+    help="OTLP over gRPC; port 0 takes a free one.",
+)
+@click.option(
+    "--otlp-http",
+    envvar="AGENTSTACK_OTLP_HTTP",
+    default="127.0.0.1:4318",
+    show_default=True,
+    metavar="HOST:PORT",
+    help="OTLP over HTTP.",
+)
+@click.option(
+    "--http",
+    envvar="AGENTSTACK_HTTP",
+    default="127.0.0.1:4320",
+    show_default=True,
+    metavar="HOST:PORT",
+    help="API, /health and /metrics.",
+)
+@click.option(
+    "--spool",
+    "spools",
+    multiple=True,
+    metavar="FILE",
+    help="Take in a spool file of the SDK at start; may be repeated.",
+)
+@click.option(
+    "--content",
+    envvar="AGENTSTACK_CONTENT",
+    default="scrubbed",
+    show_default=True,
+    metavar="MODE",
+    help="What is stored of prompts and results: none, scrubbed or full.",
+)
+@click.option(
+    "--redaction/--no-redaction",
+    envvar="AGENTSTACK_REDACTION",
+    default=True,
+    show_default=True,
+    help="Redact what senders did not.",
+)
+@click.option(
+    "--retention-days",
+    envvar="AGENTSTACK_RETENTION_DAYS",
+    default=90,
+    show_default=True,
+    type=click.IntRange(0, 3650),
+    help="Delete spans older than this; 0 keeps everything.",
+)
+@click.option(
+    "--api-keys",
+    envvar="AGENTSTACK_API_KEYS",
+    default="",
+    metavar="KEY=PROJECT,…",
+    help="Ask senders and readers for a key. As a variable others cannot see it.",
+)
+@click.option(
+    "--allow-public-without-keys",
+    is_flag=True,
+    help="Bind an address others can reach although no key is asked for.",
+)
+@click.option(
+    "--cors-origin",
+    "cors_origins",
+    envvar="AGENTSTACK_CORS_ORIGINS",
+    multiple=True,
+    metavar="ORIGIN",
+    help="Web page that may send and read; may be repeated.",
+)
+@click.option("--verbose", is_flag=True, help="Log to stderr what is done.")
+@json_option("First line of stdout: one JSON object with every address, once ready.")
+def command(as_json: bool, verbose: bool, **given: object) -> None:
+    """Run the whole server in one process: OTLP in, storage, API.
+
+    Prints one line when everything is ready, and runs until it is stopped.
+    """
+    level = logging.INFO if verbose else logging.WARNING
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    given["spools"] = given["spools"] or _spool_of_environment()
+    ended = _signals()
+    server = _started(config(**given))  # type: ignore[arg-type]  # click checked them
+    try:
+        _tell(server, as_json)
+        ended.wait()
+    finally:
+        server.stop(_GRACE_SECONDS)
+
+
+def _signals() -> threading.Event:
+    """An event that SIGTERM and SIGINT set; from the second one on they end the process."""
+    ended = threading.Event()
+
+    def end(number: int, _: object) -> None:
+        ended.set()
+        signal.signal(number, signal.SIG_DFL)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    return ended
+
+
+def config(
+    *,
+    data: str | None,
+    otlp_grpc: str,
+    otlp_http: str,
+    http: str,
+    spools: tuple[str, ...],
+    content: str,
+    redaction: bool,
+    retention_days: int,
+    api_keys: str,
+    allow_public_without_keys: bool,
+    cors_origins: tuple[str, ...],
+) -> Config:
+    """The server's settings from the command's."""
+    from agentstack_otel.collector import auth
+    from agentstack_otel.embedded import Config
+    from agentstack_otel.folder import default_data
+
+    return Config(
+        data=Path(data) if data else default_data(os.environ),
+        otlp_grpc=otlp_grpc,
+        otlp_http=otlp_http,
+        http=http,
+        keys=auth.Config(keys(api_keys), public_without_keys=allow_public_without_keys),
+        content=content,
+        redaction=redaction,
+        retention_days=retention_days,
+        spools=tuple(Path(spool) for spool in spools),
+        cors_origins=cors_origins,
+    )
+
+
+def _spool_of_environment() -> tuple[str, ...]:
+    """AGENTSTACK_SPOOL, unless nothing has been written to it yet: it is the SDK's setting too."""
+    named = os.environ.get("AGENTSTACK_SPOOL", "")
+    return (named,) if named and Path(named).exists() else ()
+
+
+def keys(text: str) -> dict[str, str]:
+    """`key=project,key=project`; a key without a project belongs to `default`."""
+    pairs = (item.strip().rpartition("=") for item in text.split(",") if item.strip())
+    return {key or project: project if key else "default" for key, _, project in pairs}
+
+
+def _started(settings: Config) -> Embedded:
+    from agentstack_otel.cli.faults import explained
+    from agentstack_otel.embedded import Embedded
+
+    server = Embedded(settings)
+    try:
+        server.start()
+    except Exception as error:
+        fault = explained(error)
+        if fault is None:
+            raise
+        # A taken port or a damaged file is no wrong usage, whatever verdict carries it.
+        raise Fault(fault.sentence) from error
+    return server
+
+
+def _tell(server: Embedded, as_json: bool) -> None:
+    if as_json:
+        click.echo(json_text(server.addresses))
+    else:
+        from agentstack_otel.cli.view import console
+
+        console().print(_line(server.addresses), soft_wrap=True)
+    sys.stdout.flush()
+
+
+def _line(at: dict[str, object]) -> str:
+    return (
+        f"AgentStack is ready: OTLP gRPC {at['otlp_grpc']}, OTLP HTTP {at['otlp_http']}, "
+        f"API http://{at['http']}, data {at['data']} (Ctrl-C stops)"
+    )
+
+
+__all__ = ["USAGE", "command", "config", "keys"]

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a command reads from: a running server, a data folder, or a spool file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from agentstack_otel.cli.exits import NOTHING, USAGE, Fault
+from agentstack_otel.folder import Folder, default_data
+from agentstack_otel.query import find, sql, traces
+
+if TYPE_CHECKING:
+    from agentstack_exporters.clickhouse.protocol import Row, Store
+    from agentstack_exporters.log.sqlite import SqliteLog
+
+_STARTING_SECONDS = 15.0
+
+
+class Source(Protocol):
+    """What the reading commands ask for."""
+
+    def traces(self, wanted: traces.Filter) -> list[Row]:
+        """The newest traces."""
+        ...
+
+    def spans(self, wanted: str) -> list[Row]:
+        """Rows of one trace's spans; `wanted` is an id, a prefix of one, or `latest`."""
+        ...
+
+    def sql(self, query: str) -> list[Row]:
+        """Rows of a read-only query."""
+        ...
+
+    def dead_letters(self, limit: int) -> list[Row]:
+        """The newest dead letters."""
+        ...
+
+    def dead_letter(self, number: int) -> Row:
+        """One, with its payload in base64."""
+        ...
+
+    def retry(self, number: int) -> Row:
+        """Append one to the log again."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """What the user said: at most one of the three is used, in this order."""
+
+    url: str = ""
+    data: str = ""
+    spool: str = ""
+
+    @classmethod
+    def chosen(cls, url: str, data: str, spool: str, env: Mapping[str, str]) -> Where:
+        """Options first, in the order url, data, spool; then the environment in the same order."""
+        options = cls(url, data, spool)
+        named = cls(*(env.get(f"AGENTSTACK_{name}", "") for name in ("URL", "DATA", "SPOOL")))
+        return next((one for one in (options, named) if one.any), cls())
+
+    @property
+    def any(self) -> bool:
+        """Whether anything was said."""
+        return bool(self.url or self.data or self.spool)
+
+
+@contextmanager
+def opened(where: Where) -> Iterator[Source]:
+    """The source that `where` names; its files are closed afterwards."""
+    if where.url:
+        yield _remote(where.url)
+    elif where.data or not where.spool:
+        folder = Folder(Path(where.data or default_data(os.environ)))
+        url = folder.server(_STARTING_SECONDS)
+        if url:
+            yield _remote(url)
+        else:
+            with _folder(folder) as local:
+                yield local
+    else:
+        with _spool(Path(where.spool)) as local:
+            yield local
+
+
+def _remote(url: str) -> Source:
+    from agentstack_otel.cli.remote import RemoteSource
+
+    return RemoteSource(url, os.environ.get("AGENTSTACK_API_KEY", ""))
+
+
+@contextmanager
+def _folder(folder: Folder) -> Iterator[Source]:
+    if not folder.log.exists() and not folder.store.exists():
+        raise Fault(
+            f"no data in {folder.path} and no server running on it: start one with `agentstack up`",
+            NOTHING,
+        )
+    from agentstack_otel.embedded import offline
+
+    with offline(folder) as (store, log):
+        yield LocalSource(store, log)
+
+
+@contextmanager
+def _spool(path: Path) -> Iterator[Source]:
+    if not path.exists():
+        raise Fault(f"no spool file {path}", USAGE)
+    from agentstack_otel.ingest import spool_store
+
+    with spool_store(path) as store:
+        yield LocalSource(store, None)
+
+
+class LocalSource:
+    """Reads a store in this process."""
+
+    def __init__(self, store: Store, log: SqliteLog | None) -> None:
+        self._store = store
+        self._log = log
+
+    def traces(self, wanted: traces.Filter) -> list[Row]:
+        """As in `Source`."""
+        return traces.recent(self._store, wanted)
+
+    def spans(self, wanted: str) -> list[Row]:
+        """As in `Source`."""
+        return find.spans(self._store, wanted)
+
+    def sql(self, query: str) -> list[Row]:
+        """As in `Source`."""
+        return sql.run(self._store, query)
+
+    def dead_letters(self, limit: int) -> list[Row]:
+        """As in `Source`."""
+        from agentstack_otel.query import dead_letters
+
+        return dead_letters.recent(self._letters(), limit)
+
+    def dead_letter(self, number: int) -> Row:
+        """As in `Source`."""
+        from agentstack_otel.query import dead_letters
+
+        return dead_letters.one(self._letters(), number)
+
+    def retry(self, number: int) -> Row:
+        """As in `Source`."""
+        from agentstack_otel.query import dead_letters
+
+        return dead_letters.retry(self._letters(), number)
+
+    def _letters(self) -> Any:
+        if self._log is None:
+            raise Fault("a spool file has no dead letters: give --url or --data", USAGE)
+        return self._log.dead_letters
+
+
+__all__ = ["LocalSource", "Source", "Where", "opened"]

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What spans look like in a terminal: icons, colours, the tree with its time bars."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from agentstack_exporters.clickhouse.protocol import Row
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from agentstack_otel.cli.text import clean, duration, one_line, tokens
+from agentstack_otel.query.replay import reason
+from agentstack_otel.query.span import Span
+from agentstack_otel.query.trace import Node, Tree, summary
+
+STATUS = {"OK": ("✓", "green"), "ERROR": ("✗", "bold red"), "UNSET": ("·", "dim")}
+_ICONS = {
+    "invoke_workflow": ("◎", "magenta"),
+    "invoke_agent": ("◉", "magenta"),
+    "create_agent": ("◉", "magenta"),
+    "chat": ("◆", "cyan"),
+    "generate_content": ("◆", "cyan"),
+    "text_completion": ("◆", "cyan"),
+    "embeddings": ("◇", "cyan"),
+    "execute_tool": ("■", "yellow"),
+    "retrieval": ("▤", "blue"),
+}
+_WIDE = 100
+_NARROW = 72
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+def icon(span: Span) -> tuple[str, str]:
+    """Sign and style of what a span does."""
+    return _ICONS.get(span.operation, ("○", "white"))
+
+
+def status_text(status: str) -> Text:
+    """Sign and word, coloured."""
+    sign, style = STATUS.get(status, STATUS["UNSET"])
+    return Text(f"{sign} {status.lower()}", style=style)
+
+
+def branch(last: list[bool]) -> str:
+    """The lines that lead to a node whose ancestors (outermost first) were `last` of theirs."""
+    if not last:
+        return ""
+    lines = "".join("   " if done else "│  " for done in last[:-1])
+    return lines + ("└─ " if last[-1] else "├─ ")
+
+
+def label(span: Span, prefix: str = "", limit: int = 120) -> Text:
+    """Lines of the tree, icon and name of a span."""
+    sign, style = icon(span)
+    text = Text(prefix, style="dim", no_wrap=True, overflow="ellipsis")
+    text.append(f"{sign} ", style)
+    text.append(one_line(span.label, limit), "bold red" if span.is_error else "")
+    return text
+
+
+def bar(span: Span, start: int, total: int, width: int) -> Text:
+    """Where in the run the span was, as a bar of `width` cells; at least a sliver."""
+    first = (span.start - start) / total * width
+    last = (span.finish - start) / total * width
+    cells = int(first)
+    filled = max(1, round(last) - cells)
+    style = "red" if span.is_error else icon(span)[1]
+    if last - first < 1:
+        part = _EIGHTHS[max(1, min(7, round((last - first) * 8)))]
+        return Text(" " * min(cells, width - 1) + part, style)
+    return Text(" " * cells + "█" * min(filled, width - cells), style)
+
+
+def lines(tree: Tree) -> Iterable[tuple[Node, list[bool]]]:
+    """Nodes in tree order with, for each ancestor and itself, whether it is the last sibling."""
+    tops = tree.tops
+    virtual = len(tops) > 1
+    stack = [(top, [top is tops[-1]] if virtual else []) for top in reversed(tops)]
+    while stack:
+        node, last = stack.pop()
+        yield node, last
+        children = node.children
+        stack.extend((child, [*last, child is children[-1]]) for child in reversed(children))
+
+
+def tree_view(tree: Tree, width: int, *, attributes: bool = False) -> RenderableType:
+    """The trace: a headline, one line a span, and what went wrong."""
+    told = summary(tree)
+    parts: list[RenderableType] = [headline(told)]
+    if len(tree.tops) > 1:
+        parts.append(Text("(several roots, or spans whose parent was not stored)", style="dim"))
+    parts.append(_table(tree, told, width))
+    parts.extend(_failures(tree))
+    if attributes:
+        parts.extend(_details(tree))
+    return Group(*parts)
+
+
+def headline(told: Row) -> Text:
+    """Name, id and totals of a trace."""
+    text = Text(one_line(told["name"], 80), style="bold")
+    text.append(f"  {told['trace_id']}\n", "dim")
+    text.append_text(status_text(told["status"]))
+    facts = [duration(told["duration_ms"]), f"{told['span_count']} spans"]
+    if used := tokens(told["input_tokens"], told["output_tokens"]):
+        facts.append(f"{used} tokens")
+    if told["errors"]:
+        facts.append(f"{told['errors']} failed step" + "s" * (told["errors"] > 1))
+    facts += [one_line(", ".join(told["models"]), 60)] if told["models"] else []
+    facts += [one_line(told["service"], 40)] if told["service"] else []
+    if told["conversation"]:
+        facts.append(f"conversation {one_line(told['conversation'], 40)}")
+    text.append(" · " + " · ".join(facts) + "\n")
+    return text
+
+
+def _table(tree: Tree, told: Row, width: int) -> Table:
+    table = Table.grid(padding=(0, 1), expand=False)
+    table.add_column(no_wrap=True, overflow="ellipsis", ratio=None)
+    if width >= _NARROW:
+        table.add_column(no_wrap=True, overflow="ellipsis", max_width=22, style="cyan")
+        table.add_column(justify="right", no_wrap=True)
+    bars = max(10, min(30, width // 5)) if width >= _WIDE else 0
+    if bars:
+        table.add_column(no_wrap=True, width=bars)
+    table.add_column(justify="right", no_wrap=True, min_width=7)
+    table.add_column(no_wrap=True)
+    total = max(1, int(told["duration_ms"] * 1e6))
+    for node, last in lines(tree):
+        span = node.span
+        cells: list[Text | str] = [label(span, branch(_capped(last, width)))]
+        if width >= _NARROW:
+            cells += [Text(one_line(span.model, 22)), tokens(span.input_tokens, span.output_tokens)]
+        if bars:
+            cells.append(bar(span, told["start_ns"], total, bars))
+        sign, style = STATUS.get(span.status, STATUS["UNSET"])
+        table.add_row(*cells, duration(span.duration_ms), Text(sign, style))
+    return table
+
+
+def _capped(last: list[bool], width: int) -> list[bool]:
+    """At most a third of the width goes into indentation."""
+    deepest = max(4, width // 9)
+    return last if len(last) <= deepest else last[-deepest:]
+
+
+def _failures(tree: Tree) -> Iterable[Text]:
+    for span in tree.spans:
+        if span.is_error:
+            text = Text("\n✗ ", style="bold red")
+            text.append(one_line(span.label, 80), "bold")
+            text.append(f": {one_line(reason(span), 400) or 'no reason recorded'}")
+            yield text
+
+
+def _details(tree: Tree) -> Iterable[Text]:
+    for span in tree.spans:
+        text = Text(f"\n{one_line(span.label, 100)}", style="bold")
+        text.append(f"  {span.span_id}", "dim")
+        for key, value in span.attributes.items():
+            text.append(f"\n  {one_line(key, 100)} ", "cyan")
+            text.append(indented(value))
+        for event in span.events:
+            text.append(f"\n  event {one_line(event.name, 100)}", "magenta")
+            for key, value in event.attributes.items():
+                text.append(f"\n    {one_line(key, 100)} ", "cyan")
+                text.append(indented(value, 6))
+        yield text
+
+
+def indented(value: str, spaces: int = 4) -> str:
+    """Cleaned text whose further lines stand under the first."""
+    return clean(value).replace("\n", "\n" + " " * spaces)
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console that takes text as it is: no markup, no emoji codes, no guessing of colours."""
+    return Console(stderr=stderr, markup=False, emoji=False, highlight=False, soft_wrap=False)
+
+
+__all__ = [
+    "STATUS",
+    "bar",
+    "branch",
+    "console",
+    "headline",
+    "icon",
+    "indented",
+    "label",
+    "lines",
+    "status_text",
+    "tree_view",
+]

@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole server in one process: gateway, log, writer, store and API on one data folder.
+
+::
+
+    start: lock the folder → log → store, migrations → writer → API → gateway → announce
+    stop:  unready → gateway refuses and drains → writer catches up → API → store → log → unlock
+
+Whatever is acknowledged is in the log; what the writer has not stored when `stop` runs out of time
+is stored at the next start.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agentstack_processors.verdicts import ConfigError, Retry
+
+from agentstack_otel.collector import auth
+from agentstack_otel.folder import DEFAULT_RETENTION_DAYS, Folder
+
+if TYPE_CHECKING:
+    from agentstack_exporters.clickhouse.chdb import ChdbStore
+    from agentstack_exporters.log.sqlite import SqliteLog
+
+    from agentstack_otel.workers.loop import Worker
+
+logger = logging.getLogger(__name__)
+
+GROUP = "writer"
+"""Consumer group of the writer."""
+
+_OK = "ok"
+_KEEP_DAYS = 36_500  # what the gateway is told when the store keeps everything
+_CATCH_UP_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of the embedded server."""
+
+    data: Path
+    """Data folder; made when missing."""
+    otlp_grpc: str = "127.0.0.1:4317"
+    """host:port of OTLP/gRPC; port 0 takes any free one. So for the next two."""
+    otlp_http: str = "127.0.0.1:4318"
+    """host:port of OTLP/HTTP."""
+    http: str = "127.0.0.1:4320"
+    """host:port of the API, /health and /metrics."""
+    keys: auth.Config = field(default_factory=auth.Config)
+    """Who may send and read."""
+    content: str = "scrubbed"
+    """`none`, `scrubbed` or `full`: what is stored of prompts, answers, arguments and results."""
+    redaction: bool = True
+    """False: nothing is redacted by the server."""
+    retention_days: int = DEFAULT_RETENTION_DAYS
+    """Spans older than this are deleted, and refused by name on arrival. 0 keeps everything."""
+    log_bytes: int = 2 << 30
+    """Disk the log may take before senders are told to come back."""
+    spools: tuple[Path, ...] = ()
+    """Spool files of the SDK to take in at start."""
+    cors_origins: tuple[str, ...] = ()
+    """Web pages that may send and read."""
+
+    def validate(self) -> None:
+        """Raise ConfigError naming the setting that makes no sense."""
+        self.keys.validate()
+        self.keys.check_bind(self.http)
+        for spool in self.spools:
+            if not spool.is_file():
+                raise ConfigError(f"--spool: there is no file {spool}")
+
+
+class Embedded:
+    """One server. `start` returns when everything answers; `stop` when nothing runs any more.
+
+    Raises:
+        ConfigError: A setting makes no sense, an address is taken, a file cannot be used.
+        Busy: Another process has the folder.
+    """
+
+    def __init__(self, config: Config) -> None:
+        config.validate()
+        self.config = config
+        self.folder = Folder(config.data.absolute())
+        self.addresses: dict[str, Any] = {}
+        self._state = "starting"
+        self._undo = ExitStack()
+
+    def start(self) -> None:
+        """Bring everything up, or nothing."""
+        try:
+            self._start()
+        except BaseException:
+            self._undo.close()
+            raise
+
+    def _start(self) -> None:
+        from agentstack_exporters.log.sqlite import Config as LogConfig
+        from agentstack_exporters.log.sqlite import SqliteLog
+
+        self.folder.take("server")
+        self._undo.callback(self.folder.release)
+        self.folder.keep_retention(self.config.retention_days)
+        self._log = SqliteLog(LogConfig(path=self.folder.log, max_bytes=self.config.log_bytes))
+        self._undo.callback(self._log.close)
+        self._store = open_store(self.folder, self.config.retention_days)
+        self._undo.callback(self._store.close)
+        self._worker = _writer(self._log, self._store)
+        self._worker.start()
+        self._undo.callback(self._worker.stop)
+        self._serve()
+        self._ingest()
+        self.addresses = self._announced()
+        self.folder.announce(self.addresses)
+        self._state = "ready"
+
+    def _serve(self) -> None:
+        from agentstack_otel.api.app import Services, application
+        from agentstack_otel.collector.gateway import Gateway, split_address
+        from agentstack_otel.http_server import HttpServer
+
+        self._gateway = Gateway(self._gateway_config(), self._log, self._redactor(), self.health)
+        services = Services(
+            store=self._store,
+            dead_letters=self._log.dead_letters,
+            keys=self.config.keys,
+            health=self.status,
+            metrics=self._metrics,
+            cors_origins=self.config.cors_origins,
+        )
+        self._api = HttpServer(application(services), *split_address(self.config.http, "--http"))
+        self._api.start()
+        self._undo.callback(self._api.stop, 1)
+        self._gateway.start()
+        self._undo.callback(self._gateway.stop, 1)
+
+    def stop(self, grace: float = 10.0) -> None:
+        """Refuse new work, finish what is in hand within about `grace` seconds. Idempotent."""
+        if self._state in ("stopping", "stopped"):
+            return
+        self._state = "stopping"
+        if self.addresses:
+            deadline = time.monotonic() + grace
+            self._gateway.stop(grace / 2)
+            _wait_for(lambda: not self._worker.lag, deadline)
+            self._worker.stop(max(1.0, deadline - time.monotonic()))
+        self._undo.close()
+        self._state = "stopped"
+
+    def health(self) -> Mapping[str, str]:
+        """Each dependency: "ok", or one sentence that says what is wrong with it."""
+        stats = self._worker.stats
+        failed = stats.state in ("failed", "waiting")
+        writer = f"the writer {stats.state}: {stats.error}" if failed else _OK
+        return {"writer": writer, **_lifecycle(self._state)}
+
+    def status(self) -> dict[str, Any]:
+        """What /health of the API says."""
+        told = self._gateway.health()
+        told["writer_lag_records"] = self._worker.lag
+        return told
+
+    def _metrics(self) -> bytes:
+        return self._gateway.meters.render()
+
+    def _gateway_config(self) -> Any:
+        from agentstack_otel.collector import gateway, http, pipeline
+
+        config = self.config
+        return gateway.Config(
+            grpc=config.otlp_grpc,
+            http=config.otlp_http,
+            keys=config.keys,
+            processing=pipeline.Config(config.retention_days or _KEEP_DAYS),
+            pages=http.Config(cors_origins=config.cors_origins),
+        )
+
+    def _redactor(self) -> Any:
+        if not self.config.redaction:
+            return None
+        from agentstack_otel.content_redaction import make
+
+        return make(self.config.content, self.folder.path / "redaction.key")
+
+    def _ingest(self) -> None:
+        if not self.config.spools:
+            return
+        from agentstack_otel.collector.pipeline import Config as PipelineConfig
+        from agentstack_otel.collector.pipeline import Pipeline
+        from agentstack_otel.ingest import ingest
+
+        days = self.config.retention_days or _KEEP_DAYS
+        processing = Pipeline(PipelineConfig(days), self._redactor())
+        for spool in self.config.spools:
+            spans = ingest(spool, self._log, processing)
+            logger.info("%d spans taken from %s", spans, spool)
+
+    def _announced(self) -> dict[str, Any]:
+        listening = self._gateway.addresses
+        return {
+            "otlp_grpc": listening.grpc,
+            "otlp_http": listening.http,
+            "http": self._api.address,
+            "data": str(self.folder.path),
+            "pid": os.getpid(),
+        }
+
+
+def _lifecycle(state: str) -> dict[str, str]:
+    return {} if state == "ready" else {"server": f"the server is {state}"}
+
+
+def _wait_for(done: Callable[[], bool], deadline: float) -> None:
+    while not done() and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def _writer(log: SqliteLog, store: ChdbStore) -> Worker:
+    from agentstack_otel.workers.loop import Worker
+    from agentstack_otel.workers.writer import Writer
+
+    return Worker(log, GROUP, Writer(store))
+
+
+def open_store(folder: Folder, retention_days: int) -> ChdbStore:
+    """The folder's store, its tables up to date."""
+    from agentstack_exporters.clickhouse.chdb import ChdbStore
+    from agentstack_exporters.clickhouse.chdb import Config as StoreConfig
+
+    store = ChdbStore(StoreConfig(path=folder.store, retention_days=retention_days))
+    try:
+        store.migrate()
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+@contextmanager
+def offline(folder: Folder, wait: float = 10.0) -> Iterator[tuple[ChdbStore, SqliteLog]]:
+    """Store and log of a folder no server runs on, for one command.
+
+    What a killed server had acknowledged and not stored is stored first.
+    """
+    from agentstack_exporters.log.sqlite import Config as LogConfig
+    from agentstack_exporters.log.sqlite import SqliteLog
+
+    with ExitStack() as undo:
+        folder.take("command", wait)
+        undo.callback(folder.release)
+        log = SqliteLog(LogConfig(path=folder.log))
+        undo.callback(log.close)
+        store = open_store(folder, folder.retention_days())
+        undo.callback(store.close)
+        if log.end() > log.committed(GROUP).position:
+            catch_up(log, store)
+        yield store, log
+
+
+def catch_up(log: SqliteLog, store: ChdbStore, seconds: float = _CATCH_UP_SECONDS) -> None:
+    """Store what the log has and the store has not.
+
+    Raises:
+        Retry: It could not be done within `seconds`.
+    """
+    worker = _writer(log, store)
+    worker.start()
+    try:
+        deadline = time.monotonic() + seconds
+        _wait_for(lambda: not worker.lag or worker.stats.state == "failed", deadline)
+        if worker.lag:
+            raise Retry(f"{worker.lag} records could not be stored: {worker.stats.error}")
+    finally:
+        worker.stop()
+
+
+__all__ = ["GROUP", "Config", "Embedded", "catch_up", "offline", "open_store"]

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The data folder: what is where in it, and who has it open.
+
+The embedded engine allows one process per folder. A lock (`server.lock`, released by the system
+when its holder dies) says whether somebody has it; `server.json` says where that somebody answers.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from agentstack_processors.verdicts import AgentStackError
+
+Role = Literal["server", "command"]
+DEFAULT_RETENTION_DAYS = 90
+_POLL_SECONDS = 0.05
+
+
+class Busy(AgentStackError):
+    """Another process has the folder; `holder` is what it wrote about itself."""
+
+    def __init__(self, folder: Path, holder: Mapping[str, Any]) -> None:
+        pid = holder.get("pid", "unknown")
+        at = f" at http://{holder['http']}" if holder.get("http") else ""
+        who = f"a running server (pid {pid}{at})"
+        if holder.get("role") == "command":
+            who = f"another agentstack command (pid {pid})"
+        super().__init__(f"{folder} is in use by {who}; use it, stop it, or give another --data")
+        self.holder = dict(holder)
+
+
+def default_data(env: Mapping[str, str]) -> Path:
+    """`$XDG_DATA_HOME/agentstack`, else `~/.local/share/agentstack`."""
+    home = env.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(home) / "agentstack"
+
+
+@dataclass(slots=True)
+class Folder:
+    """One data folder. `path` need not exist until `take`."""
+
+    path: Path
+    _lock: int | None = None
+
+    @property
+    def log(self) -> Path:
+        """The log file."""
+        return self.path / "log.db"
+
+    @property
+    def store(self) -> Path:
+        """The engine's folder."""
+        return self.path / "store"
+
+    @property
+    def addresses(self) -> Path:
+        """Where a running server says how to reach it."""
+        return self.path / "server.json"
+
+    @property
+    def _lock_path(self) -> Path:
+        return self.path / "server.lock"
+
+    def keep_retention(self, days: int) -> None:
+        """Note how long the server keeps rows, for commands that open the folder without it."""
+        if self.retention_days() != days:
+            _write(self.path / "settings.json", {"retention_days": days})
+
+    def retention_days(self) -> int:
+        """What `keep_retention` noted."""
+        return int(_read(self.path / "settings.json").get("retention_days", DEFAULT_RETENTION_DAYS))
+
+    def take(self, role: Role, wait: float = 0.0) -> None:
+        """Make the folder if need be and lock it for this process.
+
+        Raises:
+            Busy: Another process has it and kept it for `wait` seconds.
+            OSError: The folder cannot be made or written.
+        """
+        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(self._lock_path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        deadline = time.monotonic() + wait
+        while not _flock(handle):
+            if time.monotonic() > deadline:
+                os.close(handle)
+                raise Busy(self.path, self.holder())
+            time.sleep(_POLL_SECONDS)
+        self._lock = handle
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, json.dumps({"pid": os.getpid(), "role": role}).encode(), 0)
+
+    def announce(self, addresses: Mapping[str, Any]) -> None:
+        """Write `server.json`, all of it or nothing."""
+        _write(self.addresses, addresses)
+
+    def release(self) -> None:
+        """Take the announcement back and unlock. Idempotent."""
+        handle, self._lock = self._lock, None
+        if handle is None:
+            return
+        self.addresses.unlink(missing_ok=True)
+        os.ftruncate(handle, 0)
+        fcntl.flock(handle, fcntl.LOCK_UN)
+        os.close(handle)
+
+    def holder(self) -> dict[str, Any]:
+        """What the process that holds the lock wrote: pid, role and, once ready, addresses."""
+        told = _read(self._lock_path)
+        announced = _read(self.addresses)
+        return {**told, **announced} if announced.get("pid") == told.get("pid") else told
+
+    def held(self) -> bool:
+        """Whether a process has the folder now."""
+        try:
+            handle = os.open(self._lock_path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            return not _flock(handle, fcntl.LOCK_SH)
+        finally:
+            os.close(handle)
+
+    def server(self, wait: float = 10.0) -> str | None:
+        """Base URL of the server that has the folder; None when none has.
+
+        Waits for one that is still starting, and for a command that will soon be done.
+        """
+        deadline = time.monotonic() + wait
+        while self.held():
+            holder = self.holder()
+            if holder.get("http"):
+                return f"http://{holder['http']}"
+            if time.monotonic() > deadline:
+                raise Busy(self.path, holder)
+            time.sleep(_POLL_SECONDS)
+        return None
+
+
+def _flock(handle: int, kind: int = fcntl.LOCK_EX) -> bool:
+    try:
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _write(path: Path, value: Mapping[str, Any]) -> None:
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(dict(value)) + "\n", encoding="utf-8")
+    fresh.replace(path)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+__all__ = ["Busy", "Folder", "Role", "default_data"]

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What could not be stored, as rows for the command line and the API."""
+
+from __future__ import annotations
+
+import base64
+
+from agentstack_exporters.clickhouse.protocol import Row
+from agentstack_exporters.log.dead_letters import DeadLetter, DeadLetters
+
+from agentstack_otel.query.find import NotFound
+from agentstack_otel.query.times import iso
+
+
+def recent(letters: DeadLetters, limit: int = 100) -> list[Row]:
+    """The newest `limit`, newest first, without payloads."""
+    return [row(letter) for letter in letters.list(limit)]
+
+
+def one(letters: DeadLetters, number: int) -> Row:
+    """One, with `payload` in base64. Raises NotFound."""
+    letter = _get(letters, number)
+    payload = base64.b64encode(letter.payload or b"").decode()
+    return {**row(letter), "payload": payload}
+
+
+def retry(letters: DeadLetters, number: int) -> Row:
+    """Append one to the log again; returns it with its new position. Raises NotFound."""
+    letter = _get(letters, number)
+    return {**row(letter), "retried_as": letters.retry(number)}
+
+
+def row(letter: DeadLetter) -> Row:
+    """A dead letter without its payload; times in ISO-8601."""
+    return {
+        "id": letter.id,
+        "group": letter.group,
+        "position": letter.position,
+        "reason": letter.reason,
+        "failed_at": iso(letter.failed_at),
+        "received_at": iso(letter.received_at),
+        "retried_as": letter.retried_as,
+        "signal": letter.signal,
+        "project": letter.project,
+        "spans": letter.spans,
+        "bytes": letter.size,
+    }
+
+
+def _get(letters: DeadLetters, number: int) -> DeadLetter:
+    letter = letters.get(number)
+    if letter is None:
+        raise NotFound(f"there is no dead letter {number}; `agentstack dlq list` shows them")
+    return letter
+
+
+__all__ = ["one", "recent", "retry", "row"]
