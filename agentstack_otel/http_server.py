@@ -38,7 +38,8 @@ class HttpServer:
         Raises:
             ConfigError: The address is taken or not ours.
         """
-        listener = self._bind()
+        listener = bind(self._host, self._port, "HTTP")
+        listener.listen(_BACKLOG)
         config = uvicorn.Config(
             self._app,
             http="httptools",
@@ -67,20 +68,29 @@ class HttpServer:
         self._thread.join(grace + _START_TIMEOUT)
         self._server = self._thread = None
 
-    def _bind(self) -> socket.socket:
-        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        listener = socket.socket(family)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((self._host, self._port))
-        except OSError as refused:
-            listener.close()
-            raise ConfigError(
-                f"HTTP cannot listen on {self._host}:{self._port}: {refused.strerror}; "
-                "stop what uses it or choose another port"
-            ) from None
-        listener.listen(_BACKLOG)
-        return listener
+
+def bind(host: str, port: int, what: str) -> socket.socket:
+    """Return a bound TCP socket.
+
+    Args:
+        host: Address or name of this machine.
+        port: 0 takes any free one.
+        what: Who wants it, for the sentence: "HTTP", "OTLP/gRPC".
+
+    Raises:
+        ConfigError: The address is taken or not ours.
+    """
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as refused:
+        listener.close()
+        raise ConfigError(
+            f"{what} cannot listen on {host}:{port}: {refused.strerror}; "
+            "stop what uses it or choose another port"
+        ) from None
+    return listener
 
 
 class _Server(uvicorn.Server):

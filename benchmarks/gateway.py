@@ -84,7 +84,8 @@ def _gateway(options: argparse.Namespace) -> Any:
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        assert process.stdin is not None and process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         try:
             yield process.pid, json.loads(process.stdout.readline())
         finally:

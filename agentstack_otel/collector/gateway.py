@@ -94,7 +94,11 @@ class Gateway:
             self.meters,
         )
         self._grpc = GrpcServer(
-            config.grpc, self._intake, self._admission, keys, lambda: self.ready
+            split_address(config.grpc, "gateway grpc"),
+            intake=self._intake,
+            admission=self._admission,
+            keys=keys,
+            ready=lambda: self.ready,
         )
         app = web.HttpApp(
             config=config.pages,

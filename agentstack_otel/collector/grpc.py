@@ -24,6 +24,7 @@ from agentstack_otel.collector.auth import KeyRing
 from agentstack_otel.collector.inflate import GZIP_MAGIC, inflate_grpc
 from agentstack_otel.collector.intake import Arrival, Intake
 from agentstack_otel.collector.pipeline import Signal
+from agentstack_otel.http_server import bind
 
 _log = logging.getLogger(__name__)
 
@@ -43,7 +44,13 @@ class GrpcServer:
     """Serves the three Export methods, health and reflection."""
 
     def __init__(
-        self, address: str, intake: Intake, admission: Admission, keys: KeyRing, ready: Ready
+        self,
+        address: tuple[str, int],
+        *,
+        intake: Intake,
+        admission: Admission,
+        keys: KeyRing,
+        ready: Ready,
     ) -> None:
         self._wanted = address
         self._intake = intake
@@ -57,16 +64,16 @@ class GrpcServer:
 
     def start(self) -> None:
         """Bind and serve. Raises ConfigError when the address cannot be had."""
+        # Tried with a plain socket first: grpcio says nothing about why it could not bind.
+        bind(*self._wanted, "OTLP/gRPC").close()
         self._thread.start()
         started = asyncio.run_coroutine_threadsafe(self._start(), self._loop)
         try:
             started.result(_START_TIMEOUT)
-        except RuntimeError:
+        except RuntimeError as refused:
             self._end_loop()
-            raise ConfigError(
-                f"OTLP/gRPC cannot listen on {self._wanted}: the address is taken or not ours; "
-                "stop what uses it or choose another with --otlp-grpc"
-            ) from None
+            host, port = self._wanted
+            raise ConfigError(f"OTLP/gRPC cannot listen on {host}:{port}: {refused}") from None
 
     def stop(self, grace: float) -> None:
         """Refuse new calls, give running ones `grace` seconds, end the thread. Idempotent."""
@@ -97,10 +104,9 @@ class GrpcServer:
         reflection_pb2_grpc.add_ServerReflectionServicer_to_server(
             reflection.aio.ReflectionServicer(names), plain
         )
-        port = self._server.add_insecure_port(self._wanted)
-        if not port:
-            raise RuntimeError("not bound")
-        self.address = f"{self._wanted.rpartition(':')[0]}:{port}"
+        host, port = self._wanted
+        name = f"[{host}]" if ":" in host else host
+        self.address = f"{name}:{self._server.add_insecure_port(f'{name}:{port}')}"
         await self._server.start()
 
     def _options(self) -> Sequence[tuple[str, int]]:

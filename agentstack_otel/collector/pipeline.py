@@ -75,6 +75,11 @@ class Answer:
     rejected: int
     message: str
 
+    @classmethod
+    def of(cls, signal: Signal, checked: Checked) -> Answer:
+        """Return the answer that may be given once the record is durable."""
+        return cls(signal, checked.spans, checked.rejected, "; ".join(checked.reasons))
+
     def protobuf(self) -> bytes:
         """Return the Export…ServiceResponse; `partial_success` is unset on full success."""
         if not self.rejected:
@@ -109,32 +114,15 @@ class Pipeline:
         self._clock = clock
         self._scrubs = _scrubs(redactor)
 
-    def process(self, signal: Signal, payload: bytes, project: str) -> tuple[Record | None, Answer]:
-        """Check, redact and stamp one request.
-
-        Args:
-            signal: Which export request `payload` is.
-            payload: Serialised protobuf, decompressed.
-            project: Tenant the caller was authenticated for.
-
-        Returns:
-            The record to append, None when nothing of the request is to be stored, and the
-            answer that may be given once the record is durable.
+    def check(self, signal: Signal, payload: bytes) -> Checked:
+        """Validate one serialised export request; takes out what cannot be stored.
 
         Raises:
             Reject: The request cannot be understood.
         """
-        now = self._clock()
-        checked = self._check(signal, payload, Window(now - self._retention, _NEWEST))
-        answer = Answer(signal, checked.spans, checked.rejected, "; ".join(checked.reasons))
-        if signal == "metrics" or not checked.spans:
-            return None, answer
-        clean = self._redact(signal, checked.payload)
-        return Record(stamp(clean, project, now), checked.spans, now, project, signal), answer
-
-    def _check(self, signal: Signal, payload: bytes, window: Window) -> Checked:
         if not payload:
             return _NOTHING
+        window = Window(self._clock() - self._retention, _NEWEST)
         if signal == "traces":
             return check_traces(payload, window)
         if signal == "logs":
@@ -142,10 +130,24 @@ class Pipeline:
         points = count_data_points(payload)
         return Checked(b"", 0, points, (METRICS_REASON,) if points else ())
 
-    def _redact(self, signal: Signal, payload: bytes) -> bytes:
-        if self._redactor is None or not self._redactor.suspicious(payload):
-            return payload
-        return self._scrubs[signal](payload)
+    def suspicious(self, checked: Checked) -> bool:
+        """Tell whether `record` would have to open the request, which is slow."""
+        return bool(checked.spans and self._redactor and self._redactor.suspicious(checked.payload))
+
+    def record(
+        self, signal: Literal["traces", "logs"], checked: Checked, project: str, *, scrub: bool
+    ) -> Record:
+        """Return what goes to the log.
+
+        Args:
+            signal: Which export request it is.
+            checked: What `check` left of it.
+            project: Tenant the caller was authenticated for.
+            scrub: What `suspicious` said.
+        """
+        now = self._clock()
+        payload = self._scrubs[signal](checked.payload) if scrub else checked.payload
+        return Record(stamp(payload, project, now), checked.spans, now, project, signal)
 
 
 def _scrubs(redactor: Redactor | None) -> Mapping[str, Scrub]:
