@@ -73,6 +73,8 @@ def init(
 
 
 def _settings(given: dict[str, Any]) -> Settings:
+    from agentstack_otel import config
+
     config.resolve({}, **given)  # arguments are the caller's code: say at once what is wrong
     settings, problems = config.load(**given)
     for problem in problems:
@@ -83,6 +85,10 @@ def _settings(given: dict[str, Any]) -> Settings:
 def _start(settings: Settings, *, instrument: bool) -> None:
     if not settings.enabled or _is_ours():
         return
+    from opentelemetry import trace
+
+    from agentstack_otel import config, lifecycle
+
     config.apply_defaults(settings, os.environ)
     provider = trace.get_tracer_provider()
     add = getattr(provider, "add_span_processor", None)
@@ -115,6 +121,8 @@ def _instrument() -> None:
 
 def _is_ours() -> bool:
     """Whether a processor of ours, or a stock one with our exporter, is already at work."""
+    from opentelemetry import trace
+
     from agentstack_exporters.otlp.exporter import AgentStackSpanExporter
 
     active = getattr(trace.get_tracer_provider(), "_active_span_processor", None)
@@ -125,4 +133,4 @@ def _is_ours() -> bool:
     return any(isinstance(exporter, AgentStackSpanExporter) for exporter in exporters)
 
 
-__all__ = ["ConfigError", "init"]
+__all__ = ["init"]
