@@ -69,8 +69,8 @@ class LogContract:
         positions: list[int] = []
 
         def work(thread: int) -> None:
-            for n in range(50):
-                positions.append(log.append(numbered(thread * 50 + n)).result(10))
+            mine = range(thread * 50, thread * 50 + 50)
+            positions.extend(log.append(numbered(n)).result(10) for n in mine)
 
         threads = [threading.Thread(target=work, args=(t,)) for t in range(8)]
         for thread in threads:

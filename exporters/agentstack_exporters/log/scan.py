@@ -92,13 +92,10 @@ def _last_readable_distance(connection: sqlite3.Connection, start: int) -> int:
 
 
 def _readable(connection: sqlite3.Connection, position: int) -> bool:
-    cursor = connection.execute(_RANGE, (position, 1))
     try:
-        cursor.fetchone()
+        connection.execute(_RANGE, (position, 1)).fetchall()
     except sqlite3.DatabaseError:
         return False
-    finally:
-        cursor.close()
     return True
 
 

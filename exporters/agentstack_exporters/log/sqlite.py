@@ -15,6 +15,7 @@ What a reader must know:
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 import threading
 import time
@@ -48,6 +49,8 @@ class Config:
     Attributes:
         path: The file. Its folder is made; beside it appear PATH-wal and PATH-shm.
         max_bytes: Disk the records and dead letters may take; beyond, `append` answers `Retry`.
+        min_free_bytes: Disk to leave free, else `Retry`: filled to the last byte, it would not even
+            take the workers' commits that make room. Useful from 32 MiB on (WAL and a group).
         queue_bytes: Payload bytes that may wait for the disk in memory; beyond, `Retry`.
         group_bytes: Payload bytes that share one transaction at most (one record may be larger).
         synchronous: FULL: an acknowledged record survives power loss. NORMAL: it survives a crash
@@ -63,6 +66,7 @@ class Config:
 
     path: str | Path
     max_bytes: int = 2 << 30
+    min_free_bytes: int = 64 << 20
     queue_bytes: int = 64 << 20
     group_bytes: int = 8 << 20
     synchronous: Literal["FULL", "NORMAL"] = "FULL"
@@ -83,8 +87,9 @@ class Config:
                 raise ConfigError(f"log {name}: must be at least 1")
         if self.synchronous not in ("FULL", "NORMAL"):
             raise ConfigError(f"log synchronous: {self.synchronous!r} is not FULL or NORMAL")
-        if self.busy_seconds < 0 or self.keep_free_bytes < 0:
-            raise ConfigError("log busy_seconds, keep_free_bytes: must not be negative")
+        for name in ("busy_seconds", "keep_free_bytes", "min_free_bytes"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"log {name}: must not be negative")
         if self.poll_seconds is not None and self.poll_seconds <= 0:
             raise ConfigError("log poll_seconds: must be above 0, or None")
 
@@ -303,15 +308,15 @@ class SqliteLog:
             raise Reject("received_at and spans must be between 0 and 2**63")
 
     def _insert(self, connection: sqlite3.Connection, appends: list[Append]) -> list[int | Retry]:
-        pages, free = _pages(connection)
-        room = self.config.max_bytes - (pages - free) * PAGE_BYTES
+        room = self._room(connection)
+        full = self._full()
         position = first = records.next_position(connection)
         answers: list[int | Retry] = []
         fitting: list[tuple[Record, int]] = []
         for append in appends:
             room -= _disk_bytes(len(append.record.payload))
             if room < 0:
-                answers.append(self._full())
+                answers.append(full)
                 continue
             fitting.append((append.record, append.checksum))
             answers.append(position)
@@ -319,10 +324,20 @@ class SqliteLog:
         records.insert(connection, first, fitting)
         return answers
 
+    def _room(self, connection: sqlite3.Connection) -> int:
+        """Bytes that may still be appended, by the limit and by the disk."""
+        pages, free = _pages(connection)
+        by_limit = self.config.max_bytes - (pages - free) * PAGE_BYTES
+        # Twice: once in the WAL, once in the file.
+        by_disk = (_free_disk(self.path) - self.config.min_free_bytes) // 2
+        return min(by_limit, by_disk)
+
     def _full(self) -> Retry:
+        limit, spare = self.config.max_bytes, self.config.min_free_bytes
         return Retry(
-            f"log is full: max_bytes {self.config.max_bytes} reached; nothing is lost, the workers"
-            " must catch up or the limit must be raised"
+            f"log is full: it may take {limit >> 20} MiB and must leave {spare >> 20} MiB free on"
+            f" the disk of {self.path}; what was acknowledged is safe, the workers must catch up or"
+            " the limit be raised"
         )
 
     def _announce(self, end: int) -> None:
@@ -368,6 +383,14 @@ def _pages(connection: sqlite3.Connection) -> tuple[int, int]:
     """Pages of the file, and how many of them are free."""
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     return pages, connection.execute("PRAGMA freelist_count").fetchone()[0]
+
+
+def _free_disk(path: Path) -> int:
+    """Bytes this user may still write beside `path`."""
+    if not hasattr(os, "statvfs"):  # Windows
+        return 1 << 62
+    found = os.statvfs(path.parent)
+    return found.f_bavail * found.f_frsize
 
 
 def _disk_bytes(size: int) -> int:

@@ -17,6 +17,8 @@ from pathlib import Path
 
 from agentstack_processors.verdicts import AgentStackError, ConfigError, Retry
 
+from agentstack_exporters.log.records import next_position
+
 APPLICATION_ID = 0x41474C47  # "AGLG", in the file header, so that `file` and we know it
 FORMAT = 1
 # 16 KiB: against 4 KiB half the CPU for 530 KB records; 64 KiB makes small commits write more.
@@ -107,16 +109,21 @@ class LogFile:
         try:
             if not self._read_only:
                 _create_private(self.path)
+                _check_header(self.path)
                 self._prepare()
             elif not self.path.exists():
                 raise ConfigError(f"log file {self.path} does not exist")
             with self.reading() as connection:
                 _check_format(connection, self.path)
+                next_position(connection)
         except sqlite3.Error as error:
             self._close_connections()
             raise _at_open(error, self.path) from error
         except OSError as error:
-            raise ConfigError(f"log file {self.path} cannot be used: {error.strerror}") from error
+            place = "" if error.filename == str(self.path) else f"{error.filename}: "
+            raise ConfigError(
+                f"log file {self.path} cannot be used: {place}{error.strerror}"
+            ) from error
         except ConfigError:
             self._close_connections()
             raise
@@ -185,6 +192,36 @@ def _create_private(path: Path) -> None:
         _sync_folder(path.parent)
 
 
+def _check_header(path: Path) -> None:
+    """Look at a closed file before SQLite does, which would change a foreign one and read zeros
+    where the last page is torn.
+
+    With a WAL beside it a torn page is what a crash in a checkpoint leaves, and the WAL mends it.
+    Offsets: https://sqlite.org/fileformat2.html#the_database_header
+    """
+    size = _size(path)
+    if not size or _size(Path(f"{path}-wal")):
+        return
+    with path.open("rb") as file:
+        header = file.read(100)
+    if header[:16] != b"SQLite format 3\0":
+        raise sqlite3.DatabaseError("not a database")
+    page_bytes = int.from_bytes(header[16:18], "big")
+    has_tables = header[40:44] != b"\0\0\0\0"  # another process may just be creating them
+    if has_tables and int.from_bytes(header[68:72], "big") != APPLICATION_ID:
+        raise ConfigError(f"{path} is an SQLite database but not an AgentStack log")
+    if size % (page_bytes if page_bytes > 1 else 65536):  # the field has 16 bits
+        raise sqlite3.DatabaseError("malformed: the last page is torn")
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file, 0 when there is none."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 def _sync_folder(folder: Path) -> None:
     """Make the new file's name survive power loss; SQLite does this only for its journals."""
     with contextlib.suppress(OSError):  # not every system can sync a folder
@@ -213,8 +250,7 @@ def _connect_read_only(path: Path, busy_seconds: float) -> sqlite3.Connection:
         # WAL needs a shared-memory file beside it. On a medium that takes none, a file without
         # WAL is complete by itself.
         connection.close()
-        wal = Path(f"{path}-wal")
-        if wal.exists() and wal.stat().st_size:
+        if _size(Path(f"{path}-wal")):
             raise
         connection = _connect(f"{uri}?mode=ro&immutable=1", busy_seconds, uri=True)
     return connection
