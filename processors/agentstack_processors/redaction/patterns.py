@@ -5,8 +5,9 @@ Each row says, cheapest question first:
 
 =========== ======================================================================================
 `name`      the word in the marker: `[EMAIL:7f3a]`
-`needles`   at least one is in the lower-cased text, or there is nothing to find
-`shapes`    the same, asked of the text with digits as `0` and separators as `-`
+`literals`  at least one is in the text, or there is nothing to find
+`words`     the same, asked of the folded text (`fold`): small letters, digits `0`, separators `-`
+`shapes`    the same again; apart from `words` because some rows need one of each
 `regex`     what to cut out; group `group`. Begins with a literal or one character class, because
             the engine skips to those quickly; what must *not* stand before comes after it as a
             look-behind (`sk-(?<![A-Za-z0-9]sk-)`). Every repeat is bounded or deterministic, so
@@ -15,7 +16,7 @@ Each row says, cheapest question first:
 `canonical` the form the fingerprint is taken of, so that `4111 1111…` and `4111-1111…` correlate
 =========== ======================================================================================
 
-A row with both `needles` and `shapes` needs one of each.
+A row with several of `literals`, `words` and `shapes` needs one of each.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from agentstack_processors.redaction import validators
-from agentstack_processors.redaction.keys import names_a_secret
+from agentstack_processors.redaction.keys import SECRET_WORDS, names_a_secret
 
 Span = tuple[int, int]
 
@@ -50,7 +51,8 @@ class Pattern:
 
     name: str
     regex: re.Pattern[str]
-    needles: tuple[str, ...] = ()
+    literals: tuple[str, ...] = ()
+    words: tuple[bytes, ...] = ()
     shapes: tuple[bytes, ...] = ()
     group: int = 0
     accept: Callable[[re.Match[str]], bool] = _always
@@ -122,7 +124,7 @@ PATTERNS: tuple[Pattern, ...] = (
             r"([^-]*(?:-[^-]+){0,16})"
             r"(?:-----END [A-Z0-9 ]{0,24}PRIVATE KEY(?: BLOCK)?-----)?"
         ),
-        needles=("private key",),
+        literals=("PRIVATE KEY",),
         accept=validators.private_key,
     ),
     Pattern(
@@ -131,12 +133,12 @@ PATTERNS: tuple[Pattern, ...] = (
             r"eyJ(?<![A-Za-z0-9_\-]eyJ)[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}"
             r"(?:\.[A-Za-z0-9_\-]*){1,3}"
         ),
-        needles=("eyj",),
+        literals=("eyJ",),
     ),
     Pattern(
         "ANTHROPIC_KEY",
         re.compile(r"sk-ant-(?<![A-Za-z0-9]sk-ant-)[A-Za-z0-9_\-]{16,}"),
-        needles=("sk-ant-",),
+        literals=("sk-ant-",),
     ),
     Pattern(
         "OPENAI_KEY",
@@ -144,13 +146,13 @@ PATTERNS: tuple[Pattern, ...] = (
             r"sk-(?<![A-Za-z0-9]sk-)(?!ant-)"
             r"((?:proj-|svcacct-|admin-|None-)?[A-Za-z0-9_\-]{16,})"
         ),
-        needles=("sk-",),
+        literals=("sk-",),
         accept=validators.provider_key,
     ),
     Pattern(
         "AWS_ACCESS_KEY_ID",
         re.compile(r"A(?<![A-Za-z0-9]A)(?:KIA|SIA)[A-Z0-9]{16}(?![A-Za-z0-9])"),
-        needles=("akia", "asia"),
+        literals=("AKIA", "ASIA"),
     ),
     Pattern(
         "AWS_SECRET_KEY",
@@ -158,7 +160,7 @@ PATTERNS: tuple[Pattern, ...] = (
             r"(?i:secret[_ \-]{0,2}(?:access[_ \-]{0,2})?key)[\"'\s:=]{1,8}"
             r"([A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])"
         ),
-        needles=("secret",),
+        words=(b"secret",),
         group=1,
     ),
     Pattern(
@@ -167,20 +169,20 @@ PATTERNS: tuple[Pattern, ...] = (
             r"(?i:authorization)[\"']?\s{0,4}[:=]\s{0,4}[\"']?"
             r"(?i:bearer|basic|token|digest|apikey)\s{1,4}([^\s\"',;\[<{]{6,})"
         ),
-        needles=("authorization",),
+        words=(b"authorization",),
         group=1,
     ),
     Pattern(
         "BEARER_TOKEN",
         re.compile(r"[Bb](?<![A-Za-z0-9][Bb])(?i:earer)\s{1,4}([A-Za-z0-9\-._~+/]{12,}={0,2})"),
-        needles=("bearer ",),
+        words=(b"bearer-",),
         group=1,
         accept=validators.mixed,
     ),
     Pattern(
         "BASIC_CREDENTIALS",
         re.compile(r"[Bb](?<![A-Za-z0-9][Bb])(?i:asic)\s{1,4}([A-Za-z0-9+/]{8,}={0,2})"),
-        needles=("basic ",),
+        words=(b"basic-",),
         group=1,
         accept=validators.basic_credentials,
     ),
@@ -189,35 +191,14 @@ PATTERNS: tuple[Pattern, ...] = (
         re.compile(
             r"[\"']([A-Za-z0-9_.\- ]{2,64})[\"']\s{0,4}[:=]\s{0,4}[\"']([^\"'\n]{4,4096})(?=[\"'])"
         ),
-        needles=tuple(
-            stem + quote
-            for stem in (
-                "key",
-                "passwd",
-                "password",
-                "passphrase",
-                "passwort",
-                "pwd",
-                "secret",
-                "token",
-                "jwt",
-                "bearer",
-                "authorization",
-                "cookie",
-                "cookies",
-                "credential",
-                "credentials",
-                "string",
-            )
-            for quote in "\"'\\"
-        ),
+        words=SECRET_WORDS,
         group=2,
         search=_keyed,
     ),
     Pattern(
         "EMAIL",
         re.compile("@" + _DOMAIN),
-        needles=("@",),
+        literals=("@",),
         accept=validators.email,
         canonical=str.lower,
         search=_email,
@@ -225,7 +206,7 @@ PATTERNS: tuple[Pattern, ...] = (
     Pattern(
         "EMAIL",
         re.compile("%40" + _DOMAIN),
-        needles=("%40",),
+        literals=("%40",),
         accept=validators.email,
         canonical=lambda text: text.replace("%40", "@").lower(),
         search=_email,
@@ -256,7 +237,7 @@ PATTERNS: tuple[Pattern, ...] = (
             r"(?i:ssn|social[ _\-]?security)[^0-9\n]{0,32}"
             rf"([0-9]{{3}}[{_DASH}]?[0-9]{{2}}[{_DASH}]?[0-9]{{4}})(?![0-9])"
         ),
-        needles=("ssn", "social"),
+        words=(b"ssn", b"social"),
         shapes=(b"000-00-0000", _DIGITS_7),
         group=1,
         accept=lambda match: validators.ssn_number(match[1]),
@@ -268,14 +249,14 @@ PATTERNS: tuple[Pattern, ...] = (
             rf"\+(?<![0-9A-Za-z+]\+)(?:1{_SEP}{{0,2}}\(?[2-9][0-9]{{2}}\)?{_SEP}{{0,2}}[0-9]{{3}}"
             rf"{_SEP}?[0-9]{{4}}|[2-9](?:[{_DASH}.()/]{{0,3}}[0-9]){{7,14}})(?![0-9])"
         ),
-        shapes=(b"+0", b"+-0", b"+(0"),
+        literals=("+",),
         accept=validators.international_phone,
         canonical=validators.digits,
     ),
     Pattern(
         "PHONE",
         re.compile(rf"\([2-9][0-9]{{2}}\){_SEP}{{0,2}}[0-9]{{3}}{_SEP}[0-9]{{4}}(?![0-9A-Za-z])"),
-        shapes=(b"000-0000",),
+        shapes=(b"(000)",),
         canonical=validators.digits,
     ),
     Pattern(
@@ -284,17 +265,17 @@ PATTERNS: tuple[Pattern, ...] = (
             rf"[1-9]{_FREE}(?<![\-.+/(][1-9])(?:(?<=1){_SEP}[2-9]|(?<=[2-9]))[0-9]{{2}}"
             rf"([\-.\u2010-\u2015])[0-9]{{3}}\1[0-9]{{4}}{_END}"
         ),
-        shapes=(b"000-0000",),
+        shapes=(b"000-000-0000",),
         canonical=validators.digits,
     ),
     Pattern(
         "PHONE",
         re.compile(
-            r"(?i:(?<![A-Za-z])(?:tele|cell|smart)?phone|mobile|(?<![A-Za-z])(?:tel|fax|cell|sms)"
-            r"(?![A-Za-z])|whatsapp|contact_?number)[^0-9\n]{0,24}?"
+            r"(?i:(?<![A-Za-z])(?:tele|cell|smart)?phone|mobile|(?<![A-Za-z])(?:tel|fax)(?![A-Za-z])"
+            r"|whatsapp|contact_number)[^0-9\n]{0,24}?"
             rf"(\+?\(?[0-9](?:[{_DASH}.()/]{{0,3}}[0-9]){{6,14}})(?![0-9A-Za-z])"
         ),
-        needles=("phone", "mobile", "tel", "fax", "cell", "sms", "whatsapp", "contact"),
+        words=(b"phone", b"mobile", b"tel-", b"tel:", b'tel"', b"fax", b"whatsapp", b"contact-"),
         shapes=(_DIGITS_7, b"000-000"),
         group=1,
         accept=validators.phone_in_context,

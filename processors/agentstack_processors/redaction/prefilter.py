@@ -3,32 +3,47 @@
 
 from __future__ import annotations
 
+from typing import AnyStr
+
+from agentstack_processors.redaction.folding import fold
 from agentstack_processors.redaction.patterns import Pattern
 
-_SEPARATORS = b" -.\xa0?"  # "?" is what a separator outside Latin-1 becomes
-SHAPE = bytes(
-    ord("0") if byte in b"0123456789" else ord("-") if byte in _SEPARATORS else byte
-    for byte in range(256)
-)
+_Test = tuple[tuple[Pattern, ...], tuple[str, ...], tuple[bytes, ...], tuple[bytes, ...]]
 
 
 class Prefilter:
-    """Which rows of the table are worth asking, for a text or for a whole request."""
+    """Which rows of the table are worth asking about a text."""
 
     def __init__(self, patterns: tuple[Pattern, ...]) -> None:
         self._patterns = patterns
-
-    def candidates(self, text: str) -> list[Pattern]:
-        """The rows whose necessary conditions `text` meets."""
-        lower = text.lower()
-        shape = text.encode("latin-1", "replace").translate(SHAPE)
-        return [
-            pattern
-            for pattern in self._patterns
-            if (not pattern.needles or any(needle in lower for needle in pattern.needles))
-            and (not pattern.shapes or any(piece in shape for piece in pattern.shapes))
+        # Rows that ask the same question are asked it once.
+        questions: dict[tuple[tuple[str, ...], tuple[bytes, ...], tuple[bytes, ...]], None] = {}
+        for pattern in patterns:
+            questions[pattern.literals, pattern.words, pattern.shapes] = None
+        self._tests: list[_Test] = [
+            (
+                tuple(p for p in patterns if (p.literals, p.words, p.shapes) == question),
+                *question,
+            )
+            for question in questions
         ]
 
-    def suspicious(self, data: bytes) -> bool:
-        """True: open it and look."""
-        return len(data) > 0
+    def candidates(self, text: str) -> list[Pattern]:
+        """The rows whose necessary conditions `text` meets, in the order of the table."""
+        folded = fold(text)
+        met: list[Pattern] = []
+        for patterns, literals, words, shapes in self._tests:
+            if (
+                (not literals or _any_of(literals, text))
+                and (not shapes or _any_of(shapes, folded))
+                and (not words or _any_of(words, folded))
+            ):
+                met += patterns
+        return met
+
+
+def _any_of(needles: tuple[AnyStr, ...], text: AnyStr) -> bool:
+    for needle in needles:  # noqa: SIM110  # any() builds a generator, which costs more than this
+        if needle in text:
+            return True
+    return False

@@ -8,10 +8,11 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from agentstack_processors.redaction import prefilter
 from agentstack_processors.redaction.escapes import HIDING, View
 from agentstack_processors.redaction.keys import names_a_secret
 from agentstack_processors.redaction.patterns import NAMES, PATTERNS, Pattern
+from agentstack_processors.redaction.prefilter import Prefilter
+from agentstack_processors.redaction.requests import RequestFilter
 from agentstack_processors.redaction.validators import is_marker
 from agentstack_processors.verdicts import ConfigError
 
@@ -58,7 +59,8 @@ class Redactor:
         self._patterns = tuple(
             pattern for pattern in PATTERNS if not config.types or pattern.name in config.types
         )
-        self._prefilter = prefilter.Prefilter(self._patterns)
+        self._prefilter = Prefilter(self._patterns)
+        self._requests = RequestFilter(self._patterns)
 
     def scrub(self, text: str) -> str:
         """`text` with every secret replaced; the same object when there is none.
@@ -90,7 +92,10 @@ class Redactor:
 
         True says no more than: open it and look.
         """
-        return self._prefilter.suspicious(data)
+        try:
+            return self._requests.suspicious(data)
+        except Exception:
+            return True
 
     def _scrub(self, text: str) -> str:
         view: View | None = None
