@@ -14,6 +14,7 @@ from typing import Any
 
 from agentstack_exporters.otlp.settings import (
     Settings,
+    complain,
     resolve,
     resolve_leniently,
     table,
@@ -165,6 +166,7 @@ __all__ = [
     "DISTRO_DEFAULTS",
     "Settings",
     "apply_defaults",
+    "complain",
     "load",
     "markdown",
     "report",

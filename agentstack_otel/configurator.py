@@ -15,7 +15,7 @@ from typing import Any
 from agentstack_exporters.otlp.batch import ByteBatchSpanProcessor
 from agentstack_exporters.otlp.batch import Config as BatchConfig
 from agentstack_exporters.otlp.exporter import DISTRO, AgentStackSpanExporter
-from agentstack_exporters.otlp.settings import Settings
+from agentstack_exporters.otlp.settings import Settings, complain
 from opentelemetry.sdk._configuration import _OTelSDKConfigurator
 from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
@@ -103,8 +103,7 @@ def script_name() -> str:
 
 def _load_and_complain() -> Settings:
     settings, problems = config.load()
-    for problem in problems:
-        _logger.error("AgentStack: %s", problem)
+    complain(problems)
     return settings
 
 

@@ -77,8 +77,7 @@ def _settings(given: dict[str, Any]) -> Settings:
 
     config.resolve({}, **given)  # arguments are the caller's code: say at once what is wrong
     settings, problems = config.load(**given)
-    for problem in problems:
-        _logger.error("AgentStack: %s", problem)
+    config.complain(problems)
     return settings
 
 

@@ -46,12 +46,8 @@ times = st.integers(0, 2**63)
 states = st.dictionaries(
     st.text("abcxyz", min_size=1, max_size=5), st.text("abc123", min_size=1, max_size=5), max_size=2
 ).map(lambda pairs: TraceState(list(pairs.items())))
-contexts = st.builds(
-    SpanContext, trace_ids, ids, st.booleans(), st.just(TraceFlags(1)), states
-)
-resources = st.lists(
-    st.builds(Resource, attributes, texts | st.none()), min_size=1, max_size=2
-)
+contexts = st.builds(SpanContext, trace_ids, ids, st.booleans(), st.just(TraceFlags(1)), states)
+resources = st.lists(st.builds(Resource, attributes, texts | st.none()), min_size=1, max_size=2)
 scopes = st.lists(
     st.none() | st.builds(InstrumentationScope, texts, texts, texts, attributes),
     min_size=1,
@@ -152,9 +148,7 @@ def test_the_message_equals_the_stock_encoders(batch: list[ReadableSpan]) -> Non
 
 
 @given(batches(), st.integers(1, 4000))
-def test_cut_into_requests_the_spans_stay_the_same(
-    batch: list[ReadableSpan], limit: int
-) -> None:
+def test_cut_into_requests_the_spans_stay_the_same(batch: list[ReadableSpan], limit: int) -> None:
     parts = list(Encoder().requests(batch, limit))
 
     together = ExportTraceServiceRequest()

@@ -10,6 +10,7 @@ encoder's.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -57,6 +58,10 @@ _pack_fixed64 = struct.Struct("<Q").pack
 _pack_double = struct.Struct("<d").pack
 _pack_times = struct.Struct("<BQBQ").pack
 _pack_flags = struct.Struct("<BBI").pack
+
+
+_PLAIN_KEY = re.compile(r"(?!.*[0-9]{5})[a-z][a-z0-9_.]{0,99}").fullmatch
+"""Names by convention: nothing in them to redact, so they survive when the redactor is broken."""
 
 
 def varint(number: int) -> bytes:
@@ -292,7 +297,8 @@ class Encoder:
         elif self._guard.drops(key):
             prefix = b""
         else:
-            prefix = _field(b"\x0a", _utf8(self._guard.text(key))) + b"\x12"
+            name = key if _PLAIN_KEY(key) else self._guard.text(key)
+            prefix = _field(b"\x0a", _utf8(name)) + b"\x12"
         if len(self._keys) >= _MAX_CACHED:
             self._keys.clear()
         self._keys[key] = prefix
@@ -313,7 +319,8 @@ class Encoder:
         return _field(b"\x0a", _utf8(self._scrubbed(key, str(value))))
 
     def _pair(self, key: str, value: Any) -> bytes:
-        name = self._guard.text(key) if self._scrub and self._guard else key
+        judged = self._scrub and self._guard is not None and not _PLAIN_KEY(key)
+        name = self._guard.text(key) if judged and self._guard else key
         head = _field(b"\x0a", _utf8(name)) if name else b""
         return _field(b"\x0a", head + _field(b"\x12", self._any(key, value)))
 

@@ -220,8 +220,7 @@ def _sender_factory(configured: Settings) -> Callable[[], Sender]:
 
 def _from_environment() -> Settings:
     resolved, problems = settings.resolve_leniently(os.environ)
-    for problem in problems:
-        _logger.error("AgentStack: %s", problem)
+    settings.complain(problems)
     return resolved
 
 

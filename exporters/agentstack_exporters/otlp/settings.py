@@ -11,6 +11,7 @@ default. An empty variable counts as unset.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any
@@ -18,6 +19,9 @@ from typing import Any
 from agentstack_processors.verdicts import ConfigError
 
 from agentstack_exporters.otlp.parsing import parse
+
+_logger = logging.getLogger("agentstack")
+_said: set[str] = set()
 
 PREFIX = "AGENTSTACK_"
 FLAG_PREFIX = "OTEL_PYTHON_AGENTSTACK_"
@@ -286,6 +290,14 @@ def resolve_leniently(env: Mapping[str, str], **given: Any) -> tuple[Settings, l
     return settings, problems
 
 
+def complain(problems: list[str]) -> None:
+    """Log each problem once in this process: distro, configurator and exporter all read settings."""
+    for problem in problems:
+        if problem not in _said:
+            _said.add(problem)
+            _logger.error("AgentStack: %s", problem)
+
+
 def _resolve(env: Mapping[str, str], given: Mapping[str, Any]) -> tuple[Settings, list[str]]:
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
@@ -347,4 +359,4 @@ def _with_defaults(settings: Settings, names: tuple[str, ...]) -> Settings:
     return Settings(**kept, origins=origins)
 
 
-__all__ = ["Settings", "resolve", "resolve_leniently", "table", "variable"]
+__all__ = ["Settings", "complain", "resolve", "resolve_leniently", "table", "variable"]

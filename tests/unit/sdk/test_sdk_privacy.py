@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nothing leaves that the settings forbid, and nothing leaves unjudged when judging fails."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.trace import Link, SpanContext, Status, StatusCode, TraceFlags
+
+from agentstack_exporters.otlp.encode import Encoder
+from agentstack_exporters.otlp.privacy import Config, Privacy
+from tests.fakes.sdk_spans import Kept
+
+SECRET = "bob@example.com"
+
+
+class Marking:
+    """A redactor that is easy to recognise, and counts what it is shown."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def scrub(self, text: str) -> str:
+        self.seen.append(text)
+        return text.replace(SECRET, "[EMAIL]")
+
+    def scrub_attribute(self, key: str, text: str) -> str:
+        return "[SECRET]" if key.endswith("password") else self.scrub(text)
+
+    def suspicious(self, data: bytes) -> bool:
+        return b"@example" in data or b"password" in data
+
+
+class Broken(Marking):
+    def scrub(self, text: str) -> str:
+        raise ValueError(f"cannot judge {text}")
+
+    def suspicious(self, data: bytes) -> bool:
+        raise RuntimeError
+
+
+def span_full_of_secrets() -> ReadableSpan:
+    kept = Kept()
+    provider = TracerProvider(
+        resource=Resource({"service.name": "s", "host.owner": SECRET}), shutdown_on_exit=False
+    )
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+    tracer = provider.get_tracer("scope", SECRET, attributes={"contact": SECRET})
+    other = SpanContext(1, 2, is_remote=True, trace_flags=TraceFlags(1))
+    span = tracer.start_span(
+        f"mail {SECRET}",
+        attributes={
+            "gen_ai.input.messages": f"write to {SECRET}",
+            "gen_ai.output.messages": [{"parts": [{"content": SECRET, "password": "x"}]}],
+            "plain": SECRET,
+            "listed": [SECRET, "b"],
+            "raw": SECRET.encode(),
+            "binary": b"\xff " + SECRET.encode(),
+            "db.password": "hunter2",
+            f"of {SECRET}": 1,
+            "count": 7,
+        },
+        links=[Link(other, {"why": SECRET})],
+    )
+    span.add_event(f"about {SECRET}", {"body": SECRET})
+    span.add_event("gen_ai.user.message", {"content": f"hello {SECRET}", "role": "user"})
+    span.record_exception(ValueError(f"no such user {SECRET}"))
+    span.set_status(Status(StatusCode.ERROR, f"failed for {SECRET}"))
+    span.end()
+    return kept.spans[0]
+
+
+def exported(privacy: Privacy | None) -> tuple[bytes, ExportTraceServiceRequest]:
+    payload = Encoder(privacy).request([span_full_of_secrets()])
+    return payload, ExportTraceServiceRequest.FromString(payload)
+
+
+def attributes_of(message: ExportTraceServiceRequest) -> dict[str, Any]:
+    span = message.resource_spans[0].scope_spans[0].spans[0]
+    return {pair.key: pair.value for pair in span.attributes}
+
+
+def privacy(content: str = "scrubbed", redactor: Any = Marking, **more: Any) -> Privacy:
+    return Privacy(Config(content=content, **more), redactor)
+
+
+def test_scrubbed_reaches_every_text_of_a_span_its_scope_and_its_resource() -> None:
+    payload, message = exported(privacy())
+
+    assert SECRET.encode() not in payload
+    assert payload.count(b"[EMAIL]") == exported(None)[0].count(SECRET.encode())
+    attributes = attributes_of(message)
+    assert attributes["plain"].string_value == "[EMAIL]"
+    assert attributes["db.password"].string_value == "[SECRET]"
+    assert attributes["raw"].bytes_value == b"[EMAIL]"
+    assert attributes["binary"].bytes_value == b"\xff [EMAIL]"
+    assert attributes["count"].int_value == 7
+    assert "of [EMAIL]" in attributes
+    part = attributes["gen_ai.output.messages"].array_value.values[0].kvlist_value.values[0]
+    inner = part.value.array_value.values[0].kvlist_value.values
+    assert [pair.value.string_value for pair in inner] == ["[EMAIL]", "[SECRET]"]
+
+
+def test_full_keeps_content_as_it_is_and_redacts_the_rest() -> None:
+    _, message = exported(privacy("full"))
+
+    attributes = attributes_of(message)
+    assert attributes["gen_ai.input.messages"].string_value == f"write to {SECRET}"
+    assert attributes["plain"].string_value == "[EMAIL]"
+
+
+def test_none_drops_content_also_from_events_of_older_conventions() -> None:
+    payload, message = exported(privacy("none"))
+
+    assert SECRET.encode() not in payload
+    assert b"hello" not in payload
+    attributes = attributes_of(message)
+    assert "gen_ai.input.messages" not in attributes
+    assert "gen_ai.output.messages" not in attributes
+    assert attributes["plain"].string_value == "[EMAIL]"
+    event = message.resource_spans[0].scope_spans[0].spans[0].events[1]
+    assert [pair.key for pair in event.attributes] == ["role"]
+
+
+def test_redaction_off_sends_texts_as_they_are_but_none_still_drops_content() -> None:
+    payload, message = exported(privacy("none", redaction=False))
+
+    assert attributes_of(message)["plain"].string_value == SECRET
+    assert b"write to" not in payload
+
+
+def test_a_redactor_that_fails_is_replaced_by_a_marker_never_by_the_text(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    payload, message = exported(privacy(redactor=Broken))
+
+    assert SECRET.encode() not in payload
+    attributes = attributes_of(message)
+    assert attributes["plain"].string_value == "[REDACTION_FAILED]"
+    assert attributes["count"].int_value == 7
+    assert caplog.text.count("redaction failed") == 1
+    assert SECRET not in caplog.text
+
+
+@pytest.mark.parametrize("content", ["scrubbed", "full", "none"])
+def test_without_a_redactor_content_is_dropped_and_no_text_leaves(
+    content: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def unavailable() -> Any:
+        raise ImportError("no redactor")
+
+    payload, message = exported(privacy(content, unavailable))
+
+    assert SECRET.encode() not in payload
+    assert b"hunter2" not in payload
+    assert "gen_ai.input.messages" not in attributes_of(message)
+    assert "redaction could not be set up" in caplog.text
+
+
+def test_without_the_content_table_no_attribute_leaves() -> None:
+    def unavailable() -> Any:
+        raise ImportError("no table")
+
+    payload, message = exported(Privacy(Config(), Marking, unavailable))
+
+    assert SECRET.encode() not in payload
+    assert attributes_of(message) == {}
+
+
+def test_clean_spans_are_not_opened_twice() -> None:
+    redactor = Marking()
+    kept = Kept()
+    provider = TracerProvider(resource=Resource({}), shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+    provider.get_tracer("t").start_span("clean", attributes={"text": "nothing here"}).end()
+    encoder = Encoder(privacy(redactor=lambda: redactor))
+    encoder.request(kept.spans)
+
+    assert "nothing here" not in redactor.seen
+
+
+def test_the_real_redactor_finds_what_it_should_in_exported_spans() -> None:
+    payload, message = exported(Privacy(Config()))
+
+    assert SECRET.encode() not in payload
+    assert b"hunter2" not in payload
+    assert attributes_of(message)["gen_ai.input.messages"].string_value.startswith(
+        "write to [EMAIL:"
+    )
