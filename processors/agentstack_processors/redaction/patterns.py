@@ -138,7 +138,7 @@ PATTERNS: tuple[Pattern, ...] = (
     Pattern(
         "ANTHROPIC_KEY",
         re.compile(r"sk-ant-(?<![A-Za-z0-9]sk-ant-)[A-Za-z0-9_\-]{16,}"),
-        literals=("sk-ant-",),
+        literals=("sk-",),
     ),
     Pattern(
         "OPENAI_KEY",
@@ -237,7 +237,7 @@ PATTERNS: tuple[Pattern, ...] = (
             r"(?i:ssn|social[ _\-]?security)[^0-9\n]{0,32}"
             rf"([0-9]{{3}}[{_DASH}]?[0-9]{{2}}[{_DASH}]?[0-9]{{4}})(?![0-9])"
         ),
-        words=(b"ssn", b"social"),
+        words=(b"ssn", b"social-s", b"socials"),
         shapes=(b"000-00-0000", _DIGITS_7),
         group=1,
         accept=lambda match: validators.ssn_number(match[1]),
@@ -271,11 +271,11 @@ PATTERNS: tuple[Pattern, ...] = (
     Pattern(
         "PHONE",
         re.compile(
-            r"(?i:(?<![A-Za-z])(?:tele|cell|smart)?phone|mobile|(?<![A-Za-z])(?:tel|fax)(?![A-Za-z])"
-            r"|whatsapp|contact_number)[^0-9\n]{0,24}?"
+            r"(?i:(?<![A-Za-z])(?:tele|cell|smart)?phone|mobile|(?<![A-Za-z])fax(?![A-Za-z])"
+            r"|whatsapp)[^0-9\n]{0,24}?"
             rf"(\+?\(?[0-9](?:[{_DASH}.()/]{{0,3}}[0-9]){{6,14}})(?![0-9A-Za-z])"
         ),
-        words=(b"phone", b"mobile", b"tel-", b"tel:", b'tel"', b"fax", b"whatsapp", b"contact-"),
+        words=(b"phone", b"mobile", b"fax", b"whatsapp"),
         shapes=(_DIGITS_7, b"000-000"),
         group=1,
         accept=validators.phone_in_context,

@@ -97,15 +97,17 @@ class RequestFilter:
         return False
 
     def _hits(self, data: bytes, folded: bytes) -> Iterator[tuple[int, Sequence[Pattern]]]:
+        present: set[bytes] = set()
         for text, table in ((data, self._in_bytes), (folded, self._in_folded)):
             for needle, patterns in table.items():
                 if contains(text, needle):
+                    present.add(needle)
                     worth = _WORTH_A_LOOK.get(needle)
                     for position in positions(text, needle):
                         if worth is None or worth.match(data, position) is not None:
                             yield position, patterns
         for word in SECRET_WORDS:
-            if contains(folded, word):
+            if word in present or (word not in self._in_folded and contains(folded, word)):
                 for position in positions(folded, word):
                     yield from self._key(data, position, word)
         for position in _hiding(data, folded):
