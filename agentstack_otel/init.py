@@ -6,13 +6,10 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from agentstack_exporters.otlp.settings import Settings
-from agentstack_processors.verdicts import ConfigError
-from opentelemetry import trace
-
-from agentstack_otel import config, lifecycle
+if TYPE_CHECKING:
+    from agentstack_exporters.otlp.settings import Settings
 
 _logger = logging.getLogger("agentstack")
 
@@ -120,9 +117,8 @@ def _instrument() -> None:
 
 def _is_ours() -> bool:
     """Whether a processor of ours, or a stock one with our exporter, is already at work."""
-    from opentelemetry import trace
-
     from agentstack_exporters.otlp.exporter import AgentStackSpanExporter
+    from opentelemetry import trace
 
     active = getattr(trace.get_tracer_provider(), "_active_span_processor", None)
     exporters = (

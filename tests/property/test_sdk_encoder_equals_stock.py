@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from agentstack_exporters.otlp import wire
+from agentstack_exporters.otlp.encode import Encoder
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.attributes import BoundedAttributes
@@ -17,8 +19,6 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, TraceFlags, TraceState
 from opentelemetry.trace.status import Status, StatusCode
 
-from agentstack_exporters.otlp import wire
-from agentstack_exporters.otlp.encode import Encoder
 from tests.fakes.otlp_receiver import spans_of
 
 texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=200) | st.text(

@@ -291,7 +291,7 @@ def resolve_leniently(env: Mapping[str, str], **given: Any) -> tuple[Settings, l
 
 
 def complain(problems: list[str]) -> None:
-    """Log each problem once in this process: distro, configurator and exporter all read settings."""
+    """Log each problem once a process: configurator and exporter both read the settings."""
     for problem in problems:
         if problem not in _said:
             _said.add(problem)

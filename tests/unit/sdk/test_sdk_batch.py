@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from agentstack_exporters.otlp.batch import ByteBatchSpanProcessor, Config, weigh
+from agentstack_processors.verdicts import ConfigError
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
-from agentstack_exporters.otlp.batch import ByteBatchSpanProcessor, Config, weigh
-from agentstack_processors.verdicts import ConfigError
 from tests.fakes.sdk_spans import Kept, finished
 
 

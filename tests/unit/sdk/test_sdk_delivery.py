@@ -11,12 +11,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTracePartialSuccess,
-    ExportTraceServiceResponse,
-)
-from opentelemetry.sdk.trace.export import SpanExportResult
-
 from agentstack_exporters.otlp import sender as sending
 from agentstack_exporters.otlp.delivery import Backoff, Config, Delivery
 from agentstack_exporters.otlp.encode import Encoder, Request
@@ -26,6 +20,12 @@ from agentstack_exporters.otlp.settings import resolve
 from agentstack_exporters.otlp.spool import Config as SpoolConfig
 from agentstack_exporters.otlp.spool import DrainLock, Spool
 from agentstack_processors.verdicts import Refuse, Reject, Retry
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTracePartialSuccess,
+    ExportTraceServiceResponse,
+)
+from opentelemetry.sdk.trace.export import SpanExportResult
+
 from tests.fakes.otlp_receiver import Answer, Received, Receiver, spans_of
 from tests.fakes.sdk_spans import finished
 

@@ -6,14 +6,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from agentstack_exporters.otlp.encode import Encoder
+from agentstack_exporters.otlp.privacy import Config, Privacy
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import Link, SpanContext, Status, StatusCode, TraceFlags
 
-from agentstack_exporters.otlp.encode import Encoder
-from agentstack_exporters.otlp.privacy import Config, Privacy
 from tests.fakes.sdk_spans import Kept
 
 SECRET = "bob@example.com"
