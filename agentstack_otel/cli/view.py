@@ -43,10 +43,15 @@ def status_text(status: str) -> Text:
     return Text(f"{sign} {status.lower()}", style=style)
 
 
-def branch(last: list[bool]) -> str:
-    """The lines that lead to a node whose ancestors (outermost first) were `last` of theirs."""
+def branch(last: list[bool], depth: int = 0) -> str:
+    """The lines that lead to a node whose ancestors (outermost first) were `last` of theirs.
+
+    When `last` was shortened, the true `depth` stands in front.
+    """
     if not last:
         return ""
+    if depth > len(last):
+        return f"{depth:>{3 * len(last) - 3}} {'└─' if last[-1] else '├─'} "[: 3 * len(last) + 3]
     lines = "".join("   " if done else "│  " for done in last[:-1])
     return lines + ("└─ " if last[-1] else "├─ ")
 
@@ -130,7 +135,7 @@ def _table(tree: Tree, told: Row, width: int) -> Table:
     total = max(1, int(told["duration_ms"] * 1e6))
     for node, last in lines(tree):
         span = node.span
-        cells: list[Text | str] = [label(span, branch(_capped(last, width)))]
+        cells: list[Text | str] = [label(span, branch(capped(last, width), node.depth))]
         if width >= _NARROW:
             cells += [Text(one_line(span.model, 22)), tokens(span.input_tokens, span.output_tokens)]
         if bars:
@@ -140,9 +145,9 @@ def _table(tree: Tree, told: Row, width: int) -> Table:
     return table
 
 
-def _capped(last: list[bool], width: int) -> list[bool]:
-    """At most a third of the width goes into indentation."""
-    deepest = max(4, width // 9)
+def capped(last: list[bool], width: int) -> list[bool]:
+    """Ancestors whose lines fit: at most about half of the width goes into indentation."""
+    deepest = max(4, width // 6)
     return last if len(last) <= deepest else last[-deepest:]
 
 
@@ -184,6 +189,7 @@ __all__ = [
     "STATUS",
     "bar",
     "branch",
+    "capped",
     "console",
     "headline",
     "icon",

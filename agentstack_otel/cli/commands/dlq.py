@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`agentstack dlq`: what could not be stored."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+import click
+from agentstack_exporters.clickhouse.protocol import Row
+
+from agentstack_otel.cli.exits import DONE, NOTHING
+from agentstack_otel.cli.options import json_option, source_options
+from agentstack_otel.cli.source import Where, opened
+from agentstack_otel.cli.text import clean, json_text, one_line
+
+
+@click.group(
+    "dlq",
+    epilog="""\b
+Examples:
+  agentstack dlq list
+  agentstack dlq show 3
+  agentstack dlq retry 3
+  agentstack dlq retry --all""",
+)
+def command() -> None:
+    """Inspect and send again what could not be stored.
+
+    A record the store rejects is kept with the reason, the others of its batch are stored.
+    """
+
+
+@command.command("list", epilog="\b\nExample:\n  agentstack dlq list --json")
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 10_000))
+@source_options
+@json_option("One JSON object a line.")
+def list_(*, where: Where, limit: int, as_json: bool) -> int:
+    """List dead letters, newest first. Exit code 3 when there are none."""
+    with opened(where) as source:
+        rows = source.dead_letters(limit)
+    if as_json:
+        for row in rows:
+            click.echo(json_text(row))
+    elif rows:
+        _show(rows)
+    else:
+        click.echo("agentstack: no dead letters", err=True)
+    return DONE if rows else NOTHING
+
+
+@command.command("show", epilog="\b\nExample:\n  agentstack dlq show 3 --json")
+@click.argument("number", type=int)
+@source_options
+@json_option("One object; the payload in base64.")
+def show(*, where: Where, number: int, as_json: bool) -> None:
+    """Show one dead letter with what its payload holds."""
+    with opened(where) as source:
+        row = source.dead_letter(number)
+    if as_json:
+        click.echo(json_text(row))
+        return
+    payload = base64.b64decode(row.pop("payload"))
+    for key, value in row.items():
+        click.echo(f"{key:<12} {clean(str(value))}")
+    click.echo(f"\n{clean(_decoded(payload, row['signal']))}")
+
+
+@command.command(
+    "retry", epilog="\b\nExamples:\n  agentstack dlq retry 3\n  agentstack dlq retry --all"
+)
+@click.argument("number", type=int, required=False)
+@click.option("--all", "everything", is_flag=True, help="All that were not sent again yet.")
+@source_options
+@json_option("One JSON object for each that was sent again.")
+def retry(*, where: Where, number: int | None, everything: bool, as_json: bool) -> int:
+    """Append a dead letter to the log again, for all workers to read."""
+    if (number is None) != everything:
+        raise click.UsageError("give the number of one dead letter, or --all")
+    with opened(where) as source:
+        numbers = [number] if number is not None else _waiting(source.dead_letters(10_000))
+        rows = [source.retry(each) for each in numbers]
+    for row in rows:
+        line = f"dead letter {row['id']} is record {row['retried_as']} of the log now"
+        click.echo(json_text(row) if as_json else line)
+    return DONE if rows else NOTHING
+
+
+def _waiting(rows: list[Row]) -> list[int]:
+    return [row["id"] for row in reversed(rows) if row["retried_as"] is None]
+
+
+def _show(rows: list[Mapping[str, Any]] | list[Row]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from agentstack_otel.cli.view import console
+
+    table = Table(box=None, padding=(0, 1), header_style="dim")
+    for name in ("id", "failed at", "group", "spans", "bytes", "sent again", "reason"):
+        table.add_column(name, justify="right" if name in ("id", "spans", "bytes") else "left")
+    for row in rows:
+        again = "" if row["retried_as"] is None else f"as {row['retried_as']}"
+        cells = (row["id"], row["failed_at"][:19], row["group"], row["spans"], row["bytes"], again)
+        table.add_row(*map(str, cells), Text(one_line(row["reason"], 300)))
+    console().print(table)
+
+
+def _decoded(payload: bytes, signal: str) -> str:
+    """The request as text when it is one, else its first bytes."""
+    from google.protobuf.message import DecodeError
+    from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+    kind: Any = ExportLogsServiceRequest if signal == "logs" else ExportTraceServiceRequest
+    try:
+        return str(kind.FromString(payload))
+    except DecodeError as error:
+        return f"the payload does not decode ({error}); it begins {payload[:64].hex()}"
+
+
+__all__ = ["command"]

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`agentstack replay`: step through a recorded run."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from agentstack_otel.cli.commands.trace import load
+from agentstack_otel.cli.options import json_option, source_options
+from agentstack_otel.cli.source import Where
+from agentstack_otel.cli.text import json_text
+from agentstack_otel.query.replay import build
+
+if TYPE_CHECKING:
+    from agentstack_otel.query.replay import Replay
+
+
+@click.command(
+    "replay",
+    epilog="""\b
+Examples:
+  agentstack replay
+  agentstack replay 4bf92f35 --play --speed 4
+  agentstack replay latest --spool run.db
+  agentstack replay latest --json | jq -c '[.step, .name, .state.input_tokens]'
+\b
+Keys: right/left step, space play or pause, [ ] speed, home/end, g go to,
+j/k model calls, m tool calls, n errors, up/down scroll, ? help, q quit.
+When the output is no terminal, the steps are printed.""",
+)
+@click.argument("trace_id", metavar="[ID]", default="latest")
+@click.option("--play", "playing", is_flag=True, help="Play to the end without a keyboard.")
+@click.option("--speed", default=1.0, show_default=True, type=click.FloatRange(0.01, 1000))
+@click.option(
+    "--within", type=click.FloatRange(0.1), metavar="SECONDS", help="Play no longer than this."
+)
+@click.option("--full", is_flag=True, help="Printed steps: whole texts.")
+@click.option(
+    "--detail",
+    type=click.Choice(["auto", "full", "tail"]),
+    default="auto",
+    show_default=True,
+    help="JSON: every message so far in every step (full), or the last twenty (tail).",
+)
+@source_options
+@json_option("One JSON object a step, each with the state after it.")
+def command(
+    *,
+    where: Where,
+    trace_id: str,
+    playing: bool,
+    speed: float,
+    within: float | None,
+    full: bool,
+    detail: str,
+    as_json: bool,
+) -> None:
+    """Step through a recorded run; nothing is executed again.
+
+    ID is a trace id, 4 or more of its first digits, or `latest` (the default).
+    """
+    replay = build(load(where, trace_id))
+    if as_json:
+        _json(replay, detail)
+    elif sys.stdout.isatty() and (playing or sys.stdin.isatty()):
+        _screen(replay, playing, speed, within)
+    else:
+        from agentstack_otel.cli.replaying.plain import told
+
+        for line in told(replay, full=full):
+            click.echo(line)
+
+
+def _json(replay: Replay, detail: str) -> None:
+    from agentstack_otel.query.replay_json import steps
+
+    for step in steps(replay, detail):  # type: ignore[arg-type]  # click checked the choice
+        click.echo(json_text(step))
+
+
+def _screen(replay: Replay, playing: bool, speed: float, within: float | None) -> None:
+    from agentstack_otel.cli.replaying.plain import end
+    from agentstack_otel.cli.replaying.player import Player
+    from agentstack_otel.cli.replaying.show import interact, play
+    from agentstack_otel.cli.view import console
+
+    player = Player(replay, speed)
+    if within:
+        player.speed = max(speed, player.total_seconds() / within)
+    (play if playing else interact)(player, console())
+    click.echo(end(replay))
+
+
+__all__ = ["command"]
