@@ -55,14 +55,18 @@ class Shape:
 
 
 def _deep_file() -> descriptor_pb2.FileDescriptorProto:
-    """Describe a proto2 message that can be parsed but never serialised."""
+    """Describe a proto2 message that can be parsed but never serialised.
+
+    It requires a field of its own type, so no finite bytes, however hostile, make it complete.
+    """
     file = descriptor_pb2.FileDescriptorProto(
         name=_DEEP_FILE, package="agentstack", syntax="proto2"
     )
     file.message_type.add(name="Deep").field.add(
         name="never",
         number=536_870_911,  # the highest field number there is: no OTLP message will use it
-        type=FieldDescriptorProto.TYPE_BOOL,
+        type=FieldDescriptorProto.TYPE_MESSAGE,
+        type_name=_DEEP,
         label=FieldDescriptorProto.LABEL_REQUIRED,
     )
     return file
@@ -74,10 +78,9 @@ def _flatten(file: descriptor_pb2.FileDescriptorProto) -> None:
     if "AnyValue" not in messages:
         return
     file.dependency.append(_DEEP_FILE)
-    element = DescriptorProto()
+    element = file.message_type.add()
     element.CopyFrom(messages["AnyValue"])
     element.name = "Element"
-    file.message_type.append(element)
     for field in element.field:
         if field.name in _NESTED:
             field.type_name = _DEEP
