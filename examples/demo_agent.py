@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# ruff: noqa: ARG001, ARG002 - LangChain prescribes these signatures, a fake need not use them all
 """A support agent for a (made-up) outdoor shop, built with LangGraph. Runs offline in ~4 s.
 
 It answers one e-mail: searches the help centre, looks up the order (the first try times out),
