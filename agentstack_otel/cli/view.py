@@ -15,7 +15,10 @@ from agentstack_otel.query.replay import reason
 from agentstack_otel.query.span import Span
 from agentstack_otel.query.trace import Node, Tree, summary
 
-STATUS = {"OK": ("✓", "green"), "ERROR": ("✗", "bold red"), "UNSET": ("·", "dim")}
+STATUS = {"OK": ("✓", "green"), "ERROR": ("✗", "bold red"), "UNSET": ("✓", "green")}
+"""Sign and style. UNSET is how OpenTelemetry says that nothing went wrong."""
+
+_WORDS = {"OK": "ok", "ERROR": "failed", "UNSET": "done"}
 _ICONS = {
     "invoke_workflow": ("◎", "magenta"),
     "invoke_agent": ("◉", "magenta"),
@@ -40,7 +43,7 @@ def icon(span: Span) -> tuple[str, str]:
 def status_text(status: str) -> Text:
     """Sign and word, coloured."""
     sign, style = STATUS.get(status, STATUS["UNSET"])
-    return Text(f"{sign} {status.lower()}", style=style)
+    return Text(f"{sign} {_WORDS.get(status, status.lower())}", style=style)
 
 
 def branch(last: list[bool], depth: int = 0) -> str:

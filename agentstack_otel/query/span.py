@@ -15,7 +15,8 @@ LLM_OPERATIONS = frozenset({"chat", "generate_content", "text_completion"})
 CONTAINER_OPERATIONS = frozenset({"invoke_agent", "create_agent", "invoke_workflow"})
 """Operations whose spans repeat the usage of the calls inside them."""
 
-_DECLARED = re.compile(r"[^a-z0-9]+")
+_SEPARATORS = re.compile(r"[^a-z0-9]+")
+_UNSAID = frozenset({"", "step"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +86,9 @@ class Span:
 
         `chat demo-model`, `execute_tool search`, or the span's own name.
         """
-        if not self.operation or self.name.lower().startswith(self.operation.lower()):
-            return self.name
-        if _DECLARED.sub("", self.name.lower()) == _DECLARED.sub("", self.operation.lower()):
-            return self.name
-        return f"{self.operation} {self.name}"
+        plain = _SEPARATORS.sub("", self.name.lower())
+        said = plain.startswith(_SEPARATORS.sub("", self.operation.lower()))
+        return self.name if said or self.operation in _UNSAID else f"{self.operation} {self.name}"
 
 
 def from_row(row: Row) -> Span:

@@ -9,6 +9,7 @@ from agentstack_otel.cli.replaying import story
 from agentstack_otel.cli.replaying.screen import TITLE
 from agentstack_otel.cli.text import clean, duration, number, one_line, tokens
 from agentstack_otel.query.replay import Replay, Step
+from agentstack_otel.query.trace import Node
 
 _SIGNS = {"start": "▷", "end": "□", "event": "•"}
 _SHOWN = 400
@@ -40,7 +41,11 @@ def _step(replay: Replay, step: Step, digits: int, full: bool) -> Iterator[str]:
         line += " · " + " · ".join(fact for fact in facts if fact)
     yield line
     indent = " " * (digits + 12 + 2 * min(node.depth, 20) + 2)
+    if not full and _told_by_children(node):
+        return
     for title, content in story.sections(replay, step):
+        if title == "exception.stacktrace" and not full:
+            continue
         if full:
             body = clean(content).replace("\n", f"\n{indent}  ")
             yield f"{indent}{one_line(title, 80)}:\n{indent}  {body}"
@@ -48,16 +53,23 @@ def _step(replay: Replay, step: Step, digits: int, full: bool) -> Iterator[str]:
             yield f"{indent}{one_line(title, 80)}: {one_line(content, _SHOWN)}"
 
 
+def _told_by_children(node: Node) -> bool:
+    """Steps in the middle repeat what their children take and give."""
+    span = node.span
+    return bool(node.children and node.depth) and not (span.is_llm or span.is_tool or span.is_error)
+
+
 def end(replay: Replay) -> str:
     """The state after the last step on one line."""
     at = len(replay.steps) - 1
     count = replay.count
     used = tokens(count("input_tokens", at), count("output_tokens", at)) or "0"
+    errors = count("errors", at)
     return (
         f"In the end: {number(at + 1)} steps in {duration(replay.elapsed_ms(at))}, "
         f"{count('messages', at)} messages, {count('tool_results', at)} tool results, "
         f"{used} tokens, {count('llm_calls', at)} model calls, {count('tool_calls', at)} tool "
-        f"calls, {count('errors', at)} errors"
+        f"calls, {errors} error{'s' * (errors != 1)}"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 from agentstack_otel.query.messages import Message, parse
 from agentstack_otel.query.replay import Replay, Step, reason
@@ -44,7 +45,7 @@ def _went_in(replay: Replay, step: Step, span: Span) -> Iterator[Section]:
         repeated = max(0, sent - len(new))
         title = f"Prompt ({len(new)} new, {repeated} known)" if repeated else "Prompt"
         if new or sent:
-            yield title, said(new)
+            yield title, said(new) or "(nothing that was not said before)"
     elif span.input:
         yield _title(span, "Arguments", "Query", "Input"), pretty(span.input)
 
@@ -71,13 +72,25 @@ def said(messages: list[Message]) -> str:
 
 
 def pretty(text: str) -> str:
-    """JSON objects and lists over several lines; anything else as it is."""
-    if text[:1] in "{[" and len(text) <= MOST_CHARACTERS:
-        try:
-            return _cut(json.dumps(json.loads(text), indent=2, ensure_ascii=False))
-        except (ValueError, RecursionError):
-            return text
-    return _cut(text)
+    """Messages as `role: text`, other JSON over several lines, anything else as it is."""
+    if not text.startswith(("{", "[")) or len(text) > MOST_CHARACTERS:
+        return _cut(text)
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    if _holds_messages(value):
+        return said(parse(text, "user"))
+    return _cut(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _holds_messages(value: Any) -> bool:
+    items = value.get("messages") if isinstance(value, dict) and len(value) == 1 else value
+    return (
+        isinstance(items, list)
+        and bool(items)
+        and all(isinstance(item, dict) and "role" in item for item in items)
+    )
 
 
 def _cut(text: str) -> str:
