@@ -55,9 +55,15 @@ class AgentStackDistro(BaseDistro):  # type: ignore[misc]  # untyped in the SDK
         return {(verdict.name, verdict.value): verdict for verdict in verdicts}
 
 
-def usable(entry_point: Any) -> bool:
-    """Whether the loader of OpenTelemetry would get as far as loading this instrumentor."""
-    disabled = os.environ.get("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "")
+def usable(entry_point: Any, disabled: str | None = None) -> bool:
+    """Whether the loader of OpenTelemetry would get as far as loading this instrumentor.
+
+    Args:
+        entry_point: Of group `opentelemetry_instrumentor`.
+        disabled: Names left out by the user; None reads OTEL_PYTHON_DISABLED_INSTRUMENTATIONS.
+    """
+    if disabled is None:
+        disabled = os.environ.get("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "")
     names = [name.strip() for name in disabled.split(",")]
     if "*" in names or entry_point.name in names:
         return False

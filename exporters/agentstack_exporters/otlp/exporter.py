@@ -160,7 +160,7 @@ class _Chain:
         if configured.solo:
             self._open_spool()
         else:
-            self._delivery = Delivery(_sender_factory(configured), self._spool)
+            self._delivery = Delivery(sender_factory(configured), self._spool)
             self._delivery.resume()
 
     def deliver(self, request: Request, deadline: float | None) -> bool:
@@ -200,7 +200,8 @@ class _Chain:
             _logger.error("AgentStack: spans cannot be written: %s", error)
 
 
-def _sender_factory(configured: Settings) -> Callable[[], Sender]:
+def sender_factory(configured: Settings) -> Callable[[], Sender]:
+    """Makes senders for the destination the settings name."""
     from agentstack_exporters.otlp.sender import Config, Sender
 
     headers = {"user-agent": f"{DISTRO}/{_version()}", **configured.headers}
@@ -247,4 +248,4 @@ def _version() -> str:
         return "unknown"
 
 
-__all__ = ["AgentStackSpanExporter"]
+__all__ = ["AgentStackSpanExporter", "sender_factory"]

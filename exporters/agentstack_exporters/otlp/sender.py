@@ -76,6 +76,8 @@ class Sender:
         self._connection: http.client.HTTPConnection | None = None
         self._tls: ssl.SSLContext | None = None
         self._aborted = False
+        self.server_time: float | None = None
+        """The server's clock at its last answer, in seconds since the epoch; `doctor` compares."""
         self._path = _path_of(config.url)
 
     def send(self, payload: bytes, timeout: float | None = None) -> None:
@@ -148,6 +150,7 @@ class Sender:
         connection.request("POST", self._path, body, self._headers())
         response = connection.getresponse()
         text = response.read(_MAX_ANSWER)
+        self.server_time = _date(response.getheader("Date"))
         after = _retry_after(response.getheader("Retry-After"), self._clock)
         if response.will_close or not response.isclosed():
             self.close()
@@ -224,10 +227,16 @@ def _retry_after(value: str | None, clock: Callable[[], float]) -> float:
         return 0.0
     if value.strip().isdecimal():
         return float(value)
+    date = _date(value)
+    return 0.0 if date is None else max(0.0, date - clock())
+
+
+def _date(value: str | None) -> float | None:
+    """Seconds since the epoch of an HTTP date; None when it is none."""
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - clock())
-    except (TypeError, ValueError):
-        return 0.0
+        return email.utils.parsedate_to_datetime(value or "").timestamp()
+    except (TypeError, ValueError, IndexError):
+        return None
 
 
 __all__ = ["Config", "Sender"]
