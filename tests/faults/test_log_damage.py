@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files that are not what they were: one clear sentence, neighbours unharmed, nothing overwritten."""
+"""Files that are not what they were: one clear sentence, neighbours served, nothing overwritten."""
 
 from __future__ import annotations
 
