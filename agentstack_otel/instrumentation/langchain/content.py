@@ -43,9 +43,12 @@ def _is_dict(value: Any) -> bool:
 
 
 def _messages(value: Any) -> list[Any]:
-    found = value.get("messages") if _is_dict(value) else getattr(value, "messages", None)
-    if hasattr(found, "content"):
-        return [found]
+    try:
+        found = value.get("messages") if _is_dict(value) else getattr(value, "messages", None)
+        if hasattr(found, "content"):
+            return [found]
+    except Exception:  # not even its attributes can be read
+        return []
     return list(found) if isinstance(found, (list, tuple)) else []
 
 

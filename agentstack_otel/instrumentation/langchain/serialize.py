@@ -46,6 +46,13 @@ def _dumps(value: Any) -> str:
 
 def plain(value: Any) -> Any:
     """Returns a JSON-ready stand-in for one object that `json` does not know."""
+    try:
+        return _known(value)
+    except Exception:  # an object whose attributes raise is still only an object to us
+        return _repr(value)
+
+
+def _known(value: Any) -> Any:
     if isinstance(value, (bytes, bytearray)):
         return base64.b64encode(bytes(value)).decode("ascii")
     if isinstance(value, (set, frozenset)):
@@ -60,20 +67,16 @@ def plain(value: Any) -> Any:
 
 
 def _structure(value: Any) -> Any:
-    try:
-        if not isinstance(value, type):
-            if callable(getattr(value, "model_dump", None)):
-                return value.model_dump()
-            if dataclasses.is_dataclass(value):
-                # One level only: json calls back here for what is inside.
-                return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
-            if type(value).__module__ == "langgraph.types" and hasattr(value, "__slots__"):
-                return {k: getattr(value, k) for k in value.__slots__ if hasattr(value, k)}
-        if isinstance(value, Mapping):
-            return dict(value)
+    if isinstance(value, type):
         return _repr(value)
-    except Exception:
-        return _repr(value)
+    if callable(getattr(value, "model_dump", None)):
+        return value.model_dump()
+    if dataclasses.is_dataclass(value):
+        # One level only: json calls back here for what is inside.
+        return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    if type(value).__module__ == "langgraph.types" and hasattr(value, "__slots__"):
+        return {k: getattr(value, k) for k in value.__slots__ if hasattr(value, k)}
+    return dict(value) if isinstance(value, Mapping) else _repr(value)
 
 
 def document(value: Any) -> dict[str, Any]:
