@@ -35,10 +35,11 @@ def send_for(
     """
     acknowledged = [0] * connections
     refused = [0] * connections
+    sources = [Requests(spans=spans, seed=index) for index in range(connections)]
     deadline = time.monotonic() + seconds
 
     def worker(index: int) -> None:
-        requests = Requests(spans=spans, seed=index)
+        requests = sources[index]
         options = [("grpc.use_local_subchannel_pool", 1)]
         pause = connections * spans / rate if rate else 0.0
         with grpc.insecure_channel(address, options=options) as channel:
@@ -72,8 +73,8 @@ def wait_until_stored(server: Server, spans: int, timeout: float = 120) -> None:
 
 def measure(seconds: float = 20.0) -> dict[str, float]:
     with running() as server:
-        send_for(server.addresses["otlp_grpc"], 2.0)
-        time.sleep(2.0)
+        sent, _ = send_for(server.addresses["otlp_grpc"], 2.0)
+        wait_until_stored(server, sent)
         before = server.spans()
         server_cpu, own_cpu, begun = cpu_seconds(server.pid), time.process_time(), time.monotonic()
         acknowledged, refused = send_for(server.addresses["otlp_grpc"], seconds)

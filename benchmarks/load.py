@@ -8,6 +8,7 @@ costs about a microsecond a span, so the generator does not become the bottlenec
 
 from __future__ import annotations
 
+import functools
 import os
 import random
 import time
@@ -19,9 +20,10 @@ _MARK_TEXT = b"\x01" * TEXT
 _POOL_BYTES = 8 << 20
 
 
-def word_pool(seed: int = 7) -> bytes:
+@functools.cache
+def word_pool() -> bytes:
     """Eight megabytes of lower-case words, as compressible as English prose."""
-    rng = random.Random(seed)
+    rng = random.Random(7)
     vocabulary = [
         "".join(rng.choices("etaoinshrdlucmfwyp", k=rng.randint(2, 9))) for _ in range(4000)
     ]
@@ -38,13 +40,13 @@ class Requests:
 
     Args:
         spans: Spans in each request.
-        seed: Makes the texts (not the ids) repeatable.
+        seed: Makes the choice of texts (not the ids) repeatable.
     """
 
     def __init__(self, spans: int = 512, seed: int = 7) -> None:
         self.spans = spans
         self._rng = random.Random(seed)
-        self._pool = word_pool(seed)
+        self._pool = word_pool()
         template = self._template()
         self._buffer = bytearray(template)
         self._ids, self._texts, self._times = self._offsets(template)
