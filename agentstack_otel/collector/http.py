@@ -114,7 +114,8 @@ class HttpApp:
             return
         except Exception as refused:
             ticket.close()
-            await _drain(headers, receive)
+            if not isinstance(refused, asyncio.TimeoutError):
+                await _drain(headers, receive)
             await reply.fault(_refusal(refused), kind or JSON, {b"connection": b"close"})
             return
         encoding = headers.get(b"content-encoding", b"").decode("latin-1").strip().lower()

@@ -268,7 +268,7 @@ def test_a_malformed_value_inside_a_map_is_rejected() -> None:
         b"\x78\x01" + _nested(1),  # an unknown field before it
         b"\x0a\x01x" + _nested(1),  # another member of the oneof before it
         b"\xfa\x01\x03abc" + _nested(1),
-        # a map that also holds the field by which the flat copy knows that it is one, and that again
+        # a map that also holds the field which the flat copy requires, and that field twice deep
         b"\x32" + varint(len(_nested(1)) - 2 + 6) + _nested(1)[2:] + _NEVER + b"\x00",
         b"\x32"
         + varint(len(_nested(1)) - 2 + 12)
