@@ -134,6 +134,7 @@ class Embedded:
             keys=self.config.keys,
             health=self.status,
             metrics=self._metrics,
+            addresses=lambda: self.addresses,
             cors_origins=self.config.cors_origins,
         )
         self._api = HttpServer(application(services), *split_address(self.config.http, "--http"))

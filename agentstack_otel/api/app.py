@@ -27,6 +27,7 @@ from agentstack_otel.api import dlq, queries
 from agentstack_otel.api.access import Access
 from agentstack_otel.collector import auth
 from agentstack_otel.query.find import NotFound
+from agentstack_otel.version import __version__
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class Services:
     keys: auth.Config
     health: Callable[[], Mapping[str, Any]]
     metrics: Callable[[], bytes]
+    addresses: Callable[[], Mapping[str, Any]]
     cors_origins: tuple[str, ...] = ()
 
 
@@ -93,9 +95,14 @@ def _middleware(origins: tuple[str, ...]) -> list[Middleware]:
     ]
 
 
-def _index(_: Request) -> Response:
+def _index(request: Request) -> Response:
+    """What this is, where it takes OTLP, what there is to see."""
     paths = ("/health", "/metrics", "/api/traces", "/api/replay/latest", "/api/dlq")
-    return JSONResponse({"name": "agentstack", "see": paths})
+    told = {"name": "agentstack", "version": __version__, "see": paths}
+    at = request.app.state.services.addresses()
+    return JSONResponse(
+        told | {name: at[name] for name in ("otlp_grpc", "otlp_http") if name in at}
+    )
 
 
 def _health(request: Request) -> Response:
