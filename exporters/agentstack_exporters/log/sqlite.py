@@ -358,9 +358,10 @@ class SqliteLog:
             logger.warning("%s: damaged records stay in place: %s", self.path, error)
 
     def _vacuum_step(self, connection: sqlite3.Connection) -> bool:
-        _, free = _pages(connection)
+        pages, free = _pages(connection)
         surplus = free - self.config.keep_free_bytes // PAGE_BYTES
-        if surplus <= 0:
+        # Giving back moves what lies behind the free pages: only when that is little.
+        if surplus <= 0 or 4 * (pages - free) > pages:
             return False
         step = min(surplus, VACUUM_STEP)
         connection.execute(f"PRAGMA incremental_vacuum({step})").fetchall()
