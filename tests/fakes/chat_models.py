@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
 from langchain_core.language_models.chat_models import BaseChatModel
@@ -20,7 +20,7 @@ class ScriptedChatModel(BaseChatModel):
     current span there.
     """
 
-    lines: list[Any] = []
+    lines: Sequence[Any] = ()
     model: str = "scripted-1"
     provider: str = "openai"
     seen: Callable[[], Any] | None = None

@@ -17,6 +17,7 @@ from opentelemetry.instrumentation.instrumentor import (  # type: ignore[attr-de
     BaseInstrumentor,
 )
 
+from agentstack_otel.capturing import records_content
 from agentstack_otel.version import __version__
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class AgentStackLangChainInstrumentor(BaseInstrumentor):  # type: ignore[misc]  
             _SCOPE, __version__, kwargs.get("tracer_provider"), schema_url=SCHEMA_URL
         )
         content, replace = kwargs.get("content"), kwargs.get("replace_rivals")
-        recorder = Recorder(tracer, content=_captures_content() if content is None else content)
+        recorder = Recorder(tracer, content=records_content() if content is None else content)
         self._recorder = recorder
         self._patches = Patches(recorder, replace_rivals=_ours() if replace is None else replace)
         self._patches.apply()
@@ -68,10 +69,6 @@ class AgentStackLangChainInstrumentor(BaseInstrumentor):  # type: ignore[misc]  
             atexit.unregister(self._recorder.tree.abandon_all)
             self._recorder.tree.abandon_all()
         self._patches = self._recorder = None
-
-
-def _captures_content() -> bool:
-    return os.environ.get("AGENTSTACK_CONTENT", "scrubbed").strip().lower() != "none"
 
 
 def _ours() -> bool:

@@ -113,7 +113,7 @@ class _Embedding:
             return
         first = vectors[0]
         size = len(vectors) if isinstance(first, (int, float)) else len(first)
-        self._span.set_attribute(names.EMBEDDINGS_DIMENSION, size)
+        self._span.set_attribute(names.EMBEDDINGS_DIMENSION_COUNT, size)
 
 
 def _attributes(embedder: Any) -> dict[str, Any]:

@@ -154,9 +154,9 @@ def _usage(answers: list[Any], output: Mapping[str, Any]) -> Attributes:
         taken, given = usage.get("input_token_details"), usage.get("output_token_details")
         _put_int(found, names.USAGE_INPUT_TOKENS, usage.get("input_tokens"))
         _put_int(found, names.USAGE_OUTPUT_TOKENS, usage.get("output_tokens"))
-        _put_int(found, names.USAGE_CACHE_READ, (taken or {}).get("cache_read"))
-        _put_int(found, names.USAGE_CACHE_WRITE, (taken or {}).get("cache_creation"))
-        _put_int(found, names.USAGE_REASONING, (given or {}).get("reasoning"))
+        _put_int(found, names.USAGE_CACHE_READ_INPUT_TOKENS, (taken or {}).get("cache_read"))
+        _put_int(found, names.USAGE_CACHE_WRITE_INPUT_TOKENS, (taken or {}).get("cache_creation"))
+        _put_int(found, names.USAGE_REASONING_OUTPUT_TOKENS, (given or {}).get("reasoning"))
     if not found:
         usage = output.get("token_usage") or output.get("usage") or {}
         if isinstance(usage, Mapping):

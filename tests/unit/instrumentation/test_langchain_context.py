@@ -124,14 +124,12 @@ def test_a_streaming_model_sees_its_span_and_its_consumer_does_not(
     model = StreamingChatModel(lines=[AIMessage("a b c")], seen=lambda: inside.append(current()))
 
     async def read() -> None:
-        async for _ in model.astream("go"):
-            outside.append(current())
+        outside.extend([current() async for _ in model.astream("go")])
 
     if asynchronous:
         asyncio.run(read())
     else:
-        for _ in model.stream("go"):
-            outside.append(current())
+        outside.extend(current() for _ in model.stream("go"))
     assert set(inside) == {"chat scripted-1"}
     assert len(inside) >= 4
     assert set(outside) == {"-"}
@@ -146,15 +144,13 @@ def test_the_consumer_of_a_streaming_graph_keeps_its_own_current_span(
 
     async def read() -> None:
         with traced.tracer.start_as_current_span("request"):
-            async for _ in app.astream(ASK):
-                outside.append(current())
+            outside.extend([current() async for _ in app.astream(ASK)])
 
     if asynchronous:
         asyncio.run(read())
     else:
         with traced.tracer.start_as_current_span("request"):
-            for _ in app.stream(ASK):
-                outside.append(current())
+            outside.extend(current() for _ in app.stream(ASK))
     assert outside == ["request"] * 3
 
 

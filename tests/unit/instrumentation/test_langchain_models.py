@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from langchain_core.language_models.fake import FakeListLLM
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.outputs import LLMResult
 from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 from opentelemetry.trace import SpanKind, StatusCode
 
 from agentstack_otel.instrumentation.langchain import AgentStackLangChainInstrumentor
+from agentstack_otel.instrumentation.langchain.llm import response_attributes
 from agentstack_otel.instrumentation.langchain.messages import message, tool_definition
 from tests.fakes.chat_models import ScriptedChatModel, StreamingChatModel
 from tests.fakes.graphs import add
@@ -198,16 +200,14 @@ def test_several_prompts_in_one_request_are_several_spans(traced: Traced) -> Non
 
 
 def test_old_style_token_counts_are_read_as_well(traced: Traced) -> None:
-    from agentstack_otel.instrumentation.langchain.llm import response_attributes
-
-    class Result:
-        generations: list[Any] = []
-        llm_output = {
+    result = LLMResult(
+        generations=[],
+        llm_output={
             "token_usage": {"prompt_tokens": 5, "completion_tokens": 6},
             "model_name": "m",
-        }
-
-    found = response_attributes(Result(), content=True)
+        },
+    )
+    found = response_attributes(result, content=True)
     assert found["gen_ai.usage.input_tokens"] == 5
     assert found["gen_ai.usage.output_tokens"] == 6
     assert found["gen_ai.response.model"] == "m"
