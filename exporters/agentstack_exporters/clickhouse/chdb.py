@@ -17,14 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agentstack_processors.otlp.delimited import delimit
+from agentstack_processors.verdicts import ConfigError, Reject, Retry
+
 from agentstack_exporters.clickhouse import engine, errors, migrations, settings
 from agentstack_exporters.clickhouse.literals import parameters
 from agentstack_exporters.clickhouse.protocol import Row
 from agentstack_exporters.clickhouse.retention import Retention
 from agentstack_exporters.clickhouse.statement import read_only
 from agentstack_exporters.log.protocol import Signal
-from agentstack_processors.otlp.delimited import delimit
-from agentstack_processors.verdicts import ConfigError, Reject, Retry
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from agentstack_processors.verdicts import ConfigError
+
 from agentstack_exporters.clickhouse import engine_config, errors, settings
 from agentstack_exporters.clickhouse.literals import parameters
-from agentstack_processors.verdicts import ConfigError
 
 if TYPE_CHECKING:
     from agentstack_exporters.clickhouse.chdb import Config

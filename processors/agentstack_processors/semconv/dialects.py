@@ -39,9 +39,8 @@ class Column:
 
     Attributes:
         name: Column of the `spans` table.
-        native: Keys of the GenAI conventions, newest generation first.
-        foreign: Keys of other dialects; looked at only on spans that carry no
-            `gen_ai.operation.name` or do carry a marker of another dialect.
+        native: Keys of today's GenAI conventions.
+        foreign: Keys of their earlier generations and of other dialects.
         values: Foreign value to canonical value; a value not listed stays as it is.
         root_values: Overrides of `values` for spans without a parent.
         number: True for unsigned counts; text that is no such number is 0.
@@ -58,14 +57,6 @@ class Column:
 def _keys(*names: str) -> tuple[Key, ...]:
     return tuple(Key(name) for name in names)
 
-
-#: Attributes whose presence says that a span also speaks another dialect.
-MARKERS = (
-    "openinference.span.kind",
-    "traceloop.span.kind",
-    "ai.operationId",
-    "langsmith.span.kind",
-)
 
 _OPERATION_VALUES = {
     # OpenInference
@@ -156,8 +147,11 @@ COLUMNS: tuple[Column, ...] = (
     ),
     Column(
         "provider",
-        (a.PROVIDER_NAME, "gen_ai.system"),
-        (*_keys("llm.provider", "llm.system"), Key("ai.model.provider", cut=".")),
+        (a.PROVIDER_NAME,),
+        (
+            *_keys("gen_ai.system", "llm.provider", "llm.system"),
+            Key("ai.model.provider", cut="."),
+        ),
         _PROVIDER_VALUES,
     ),
     Column(
@@ -192,8 +186,9 @@ COLUMNS: tuple[Column, ...] = (
     ),
     Column(
         "conversation",
-        (a.CONVERSATION_ID, a.SESSION_ID),
+        (a.CONVERSATION_ID,),
         _keys(
+            a.SESSION_ID,
             "traceloop.association.properties.session_id",
             "traceloop.association.properties.thread_id",
             "traceloop.association.properties.conversation_id",
@@ -208,20 +203,31 @@ COLUMNS: tuple[Column, ...] = (
     ),
     Column(
         "input_tokens",
-        (a.USAGE_INPUT_TOKENS, "gen_ai.usage.prompt_tokens"),
-        _keys("llm.token_count.prompt", "ai.usage.inputTokens", "ai.usage.promptTokens"),
+        (a.USAGE_INPUT_TOKENS,),
+        _keys(
+            "gen_ai.usage.prompt_tokens",
+            "llm.token_count.prompt",
+            "ai.usage.inputTokens",
+            "ai.usage.promptTokens",
+        ),
         number=True,
     ),
     Column(
         "output_tokens",
-        (a.USAGE_OUTPUT_TOKENS, "gen_ai.usage.completion_tokens"),
-        _keys("llm.token_count.completion", "ai.usage.outputTokens", "ai.usage.completionTokens"),
+        (a.USAGE_OUTPUT_TOKENS,),
+        _keys(
+            "gen_ai.usage.completion_tokens",
+            "llm.token_count.completion",
+            "ai.usage.outputTokens",
+            "ai.usage.completionTokens",
+        ),
         number=True,
     ),
     Column(
         "cached_tokens",
-        (a.USAGE_CACHE_READ_INPUT_TOKENS, "gen_ai.usage.cache_read_input_tokens"),
+        (a.USAGE_CACHE_READ_INPUT_TOKENS,),
         _keys(
+            "gen_ai.usage.cache_read_input_tokens",
             "llm.token_count.prompt_details.cache_read",
             "llm.token_count.prompt_details.cache_input",
             "ai.usage.cachedInputTokens",
@@ -231,8 +237,9 @@ COLUMNS: tuple[Column, ...] = (
     ),
     Column(
         "reasoning_tokens",
-        (a.USAGE_REASONING_OUTPUT_TOKENS, "gen_ai.usage.reasoning_tokens"),
+        (a.USAGE_REASONING_OUTPUT_TOKENS,),
         _keys(
+            "gen_ai.usage.reasoning_tokens",
             "llm.token_count.completion_details.reasoning",
             "llm.usage.reasoning_tokens",
             "ai.usage.reasoningTokens",
@@ -277,6 +284,18 @@ OUTPUT_KEYS = (
 )
 
 
+#: Every key that is not of today's conventions: a span with none of them needs no second look.
+FOREIGN_KEYS = tuple(
+    dict.fromkeys(
+        name
+        for column in COLUMNS
+        for key in column.foreign
+        for name in (key.name, *(key.when or ())[:1])
+    )
+)
+_FOREIGN = frozenset(FOREIGN_KEYS)
+
+
 def normalise(span: Mapping[str, str], *, root: bool = False) -> dict[str, str | int]:
     """Canonical columns of a span out of its attributes, all of them, absent ones '' or 0.
 
@@ -284,13 +303,8 @@ def normalise(span: Mapping[str, str], *, root: bool = False) -> dict[str, str |
         span: Attribute key to text (the first of duplicate keys).
         root: Whether the span has no parent.
     """
-    foreign = speaks_another_dialect(span)
+    foreign = not _FOREIGN.isdisjoint(span)
     return {column.name: _column(column, span, foreign, root) for column in COLUMNS}
-
-
-def speaks_another_dialect(span: Mapping[str, str]) -> bool:
-    """Whether foreign keys are to be looked at."""
-    return not span.get(a.OPERATION_NAME) or any(marker in span for marker in MARKERS)
 
 
 def _column(column: Column, span: Mapping[str, str], foreign: bool, root: bool) -> str | int:
@@ -298,7 +312,10 @@ def _column(column: Column, span: Mapping[str, str], foreign: bool, root: bool) 
     text = _first(keys, span)
     if column.number:
         return count(text)
-    text = column.root_values.get(text, text) if root else text
+    if not foreign:
+        return text
+    if root and text in column.root_values:
+        return column.root_values[text]
     return column.values.get(text, text)
 
 

@@ -7,13 +7,13 @@ decoding view against this output, so that the table cannot change without a new
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 
-from agentstack_processors.semconv import attributes as a
 from agentstack_processors.semconv.dialects import (
     COLUMNS,
+    FOREIGN_KEYS,
     INPUT_KEYS,
-    MARKERS,
     OUTPUT_KEYS,
     Column,
     Key,
@@ -21,12 +21,20 @@ from agentstack_processors.semconv.dialects import (
 
 
 def decoding_expressions() -> str:
-    """`is_foreign` and one expression for each canonical column, in the table's order."""
-    has = f"{_at(a.OPERATION_NAME)} = ''"
-    markers = ", ".join(quote(marker) for marker in MARKERS)
-    guard = f"({has} OR hasAny(mapKeys(attributes), [{markers}])) AS is_foreign"
-    return ",\n    ".join(
-        [guard, *(f"{_expression(column)} AS {column.name}" for column in COLUMNS)]
+    """`is_foreign`, `foreign_columns` and one expression for each canonical column.
+
+    The long road through every dialect's keys is the body of a lambda over `range(is_foreign)`:
+    it runs for spans that carry a foreign key and costs nothing on the others. An `if` would not
+    do, because the engine evaluates cheap functions on both sides of it.
+    """
+    keys = ", ".join(map(quote, FOREIGN_KEYS))
+    foreign = ",\n            ".join(_foreign(column) for column in COLUMNS)
+    return ",\n        ".join(
+        [
+            f"arrayExists(k -> k IN ({keys}), mapKeys(attributes)) AS is_foreign",
+            f"arrayMap(i -> (\n            {foreign}), range(is_foreign)) AS foreign_columns",
+            *(_column(column, at) for at, column in enumerate(COLUMNS, start=1)),
+        ]
     )
 
 
@@ -40,18 +48,25 @@ def quote(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-def _expression(column: Column) -> str:
-    native = [_at(name) for name in column.native]
-    foreign = _first([*native, *(_key(key) for key in column.foreign)])
-    text = f"if(is_foreign, {foreign}, {_first(native)})"
-    if column.number:
-        raw = f"{column.name}_text"
-        return f"if(length({text} AS {raw}) < 19, toUInt64OrZero({raw}), 0)"
-    if column.root_values:
-        raw = f"{column.name}_text"
-        root = _transform(raw, column.root_values)
-        text = f"if(parent_span_id = '' AND ({text} AS {raw}) != '', {root}, {raw})"
-    return _transform(text, column.values) if column.values else text
+def _column(column: Column, at: int) -> str:
+    native = _number(column, _first(_at(name) for name in column.native))
+    return f"if(is_foreign, foreign_columns[1].{at}, {native}) AS {column.name}"
+
+
+def _foreign(column: Column) -> str:
+    text = _first_of_keys((*(Key(name) for name in column.native), *column.foreign))
+    if not column.values:
+        return _number(column, text)
+    if not column.root_values:
+        return _transform(text, column.values)
+    raw = f"{column.name}_raw"
+    rest = _transform(raw, column.values)
+    root = _transform(raw, {**column.values, **column.root_values})
+    return f"if(({text} AS {raw}) != '' AND parent_span_id = '', {root}, {rest})"
+
+
+def _number(column: Column, text: str) -> str:
+    return f"toUInt64OrZero({text})" if column.number else text
 
 
 def _transform(text: str, values: Mapping[str, str]) -> str:
@@ -65,6 +80,19 @@ def _first(texts: Iterable[str]) -> str:
     for text in reversed(earlier):
         last = f"if({text} != '', {text}, {last})"
     return last
+
+
+def _first_of_keys(keys: Sequence[Key]) -> str:
+    """The first text that is not empty, with few syntax nodes: each one costs at every insert."""
+    parts: list[str] = []
+    for special, group in groupby(keys, key=lambda key: bool(key.when or key.cut)):
+        if special:
+            parts.append(f"[{', '.join(map(_key, group))}]")
+        else:
+            names = ", ".join(quote(key.name) for key in group)
+            parts.append(f"arrayMap(k -> attributes[k], [{names}])")
+    texts = parts[0] if len(parts) == 1 else f"arrayConcat({', '.join(parts)})"
+    return f"arrayFirst(t -> t != '', {texts})"
 
 
 def _key(key: Key) -> str:

@@ -4,25 +4,20 @@ CREATE MATERIALIZED VIEW IF NOT EXISTS otlp_logs_in_mv TO genai_events AS
 WITH
     (v -> multiIf(
         isNotNull(v.string_value), toJSONString(assumeNotNull(v.string_value)),
-        isNotNull(v.int_value), toString(assumeNotNull(v.int_value)),
-        isNotNull(v.double_value), if(
-            isFinite(assumeNotNull(v.double_value)),
-            toString(assumeNotNull(v.double_value)),
-            concat('"', toString(assumeNotNull(v.double_value)), '"')),
-        isNotNull(v.bool_value), toString(assumeNotNull(v.bool_value)),
+        isNotNull(v.int_value), assumeNotNull(v.int_value),
+        isNotNull(v.double_value) AND position(assumeNotNull(v.double_value), 'n') > 0,
+        concat('"', assumeNotNull(v.double_value), '"'),
+        isNotNull(v.double_value), assumeNotNull(v.double_value),
+        isNotNull(v.bool_value), assumeNotNull(v.bool_value),
         isNotNull(v.bytes_value), concat('"', base64Encode(assumeNotNull(v.bytes_value)), '"'),
         throwIf(isNotNull(v.array_value) OR isNotNull(v.kvlist_value), 'AnyValue nests too deep') = 0,
         'null', '')) AS scalar_json,
-    (v -> multiIf(
-        isNotNull(v.string_value), assumeNotNull(v.string_value),
-        isNotNull(v.int_value), toString(assumeNotNull(v.int_value)),
-        isNotNull(v.double_value), toString(assumeNotNull(v.double_value)),
-        isNotNull(v.bool_value), toString(assumeNotNull(v.bool_value)),
-        notEmpty(v.array_value), concat(
-            '[', arrayStringConcat(arrayMap(x -> scalar_json(x), arrayFlatten(v.array_value.values)), ','), ']'),
-        isNotNull(v.bytes_value), base64Encode(assumeNotNull(v.bytes_value)),
-        throwIf(isNotNull(v.kvlist_value), 'AnyValue nests too deep') = 0,
-        '', '')) AS text,
+    (v -> coalesce(
+        v.string_value, v.int_value, v.double_value, v.bool_value,
+        if(notEmpty(v.array_value), concat(
+            '[', arrayStringConcat(arrayMap(x -> scalar_json(x), arrayFlatten(v.array_value.values)), ','), ']'), NULL),
+        base64Encode(v.bytes_value),
+        if(throwIf(isNotNull(v.kvlist_value), 'AnyValue nests too deep') = 0, '', ''))) AS text,
     (kvs -> mapFromArrays(kvs.key, arrayMap(v -> text(v), kvs.value))) AS to_map,
     (ns -> fromUnixTimestamp64Nano(toInt64(least(ns, 9223372036854775807)), 'UTC')) AS to_time,
     (ns -> fromUnixTimestamp64Milli(toInt64(intDiv(ns, 1000000)), 'UTC')) AS to_millis
