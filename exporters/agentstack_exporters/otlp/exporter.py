@@ -14,7 +14,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
@@ -38,14 +38,19 @@ class AgentStackSpanExporter(SpanExporter):
         configured: What to do; None reads the environment. A bad setting never raises here: it is
             logged in one sentence and falls back (see `settings.resolve_leniently`).
         guard: Redaction and content policy; None builds it from the settings.
+        **given: Settings by name, as a declarative configuration file passes them
+            (`exporter: {agentstack: {project: shop}}`).
 
     No method raises, and nothing blocks the application: `export` runs on the batch thread.
     """
 
     def __init__(
-        self, configured: Settings | None = None, guard: privacy.Privacy | None = None
+        self,
+        configured: Settings | None = None,
+        guard: privacy.Privacy | None = None,
+        **given: Any,
     ) -> None:
-        self._settings = configured or _from_environment()
+        self._settings = configured or _resolved(given)
         self._guard = guard
         self.failed = 0
         """Spans that could not be encoded."""
@@ -219,8 +224,11 @@ def sender_factory(configured: Settings) -> Callable[[], Sender]:
     return lambda: Sender(config)
 
 
-def _from_environment() -> Settings:
-    resolved, problems = settings.resolve_leniently(os.environ)
+def _resolved(given: dict[str, Any]) -> Settings:
+    known = {row.name for row in settings.table()}
+    usable = {name: value for name, value in given.items() if name in known}
+    resolved, problems = settings.resolve_leniently(os.environ, **usable)
+    problems += [f"there is no setting named {name}" for name in given if name not in known]
     settings.complain(problems)
     return resolved
 
