@@ -135,6 +135,29 @@ def test_nothing_is_lost_or_doubled_when_we_are_away_for_a_while(
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_request_sent_again_because_we_were_slow_is_stored_once(
+    transport: str, base: int, tmp_path: Path
+) -> None:
+    with up_of_its_own(tmp_path) as up:
+        settings = exporter(up, transport, retry_on_failure=_SOON, timeout="500ms")
+        with collector(tmp_path, transport, settings, {"timeout": "50ms"}) as between:
+            send(between, trace(secrets.token_hex(16), base))
+            up.wait_for(5)  # the connection is made; the next request goes down the same one
+            with up.frozen():
+                send(between, trace(secrets.token_hex(16), base))
+                between.wait_until_it_says("Will retry the request after interval")
+            up.wait_for(10)
+            # What we took in while the Collector had given up waiting came a second time.
+            send(between, trace(secrets.token_hex(16), base))
+            up.wait_for(15)
+            assert "Dropping data" not in between.said()
+        found = up.sql(
+            "SELECT count() AS spans, uniqExact(trace_id, span_id) AS ids FROM spans FINAL"
+        )
+        assert [(int(row["spans"]), int(row["ids"])) for row in found] == [(15, 15)]
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
 def test_a_wrong_api_key_is_a_permanent_error_in_its_log_and_a_right_one_names_the_project(
     transport: str, base: int, tmp_path: Path
 ) -> None:

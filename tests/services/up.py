@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -94,6 +96,16 @@ class Up:
         finally:
             if process.stdout is not None:
                 process.stdout.close()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """SIGSTOP for the time of the block: connections stay open, nothing is answered."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def sql(self, query: str) -> list[dict[str, Any]]:
         """Rows as the documented command prints them: one JSON object a line."""
