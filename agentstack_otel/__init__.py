@@ -2,8 +2,8 @@
 """OpenTelemetry distribution for AI agents.
 
 Most names are loaded at their first use (PEP 562), so that `import agentstack_otel` costs next to
-nothing in programs that only carry it. `init` is not: it is called like its module, which would
-take its place.
+nothing in programs that only carry it. `init` and `observe` are not: they are called like their
+modules, which would take their places.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from agentstack_otel.init import init
+from agentstack_otel.observe import observe
 from agentstack_otel.version import __version__
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from agentstack_processors.verdicts import ConfigError
 
     from agentstack_otel.lifecycle import flush, shutdown
-    from agentstack_otel.observe import observe
     from agentstack_otel.runs import AgentTracer
 
 _HOME = {
@@ -27,7 +27,6 @@ _HOME = {
     "AgentTracer": "agentstack_otel.runs",
     "ConfigError": "agentstack_processors.verdicts",
     "flush": "agentstack_otel.lifecycle",
-    "observe": "agentstack_otel.observe",
     "shutdown": "agentstack_otel.lifecycle",
 }
 
