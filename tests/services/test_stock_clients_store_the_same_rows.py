@@ -9,8 +9,6 @@ import pytest
 
 from tests.services.clients import CLIENTS, Client, Target
 from tests.services.shared_trace import (
-    COLUMNS,
-    NOT_COMPARED,
     expected,
     normalised,
     query,
@@ -29,11 +27,3 @@ def test_the_stored_rows_are_what_the_trace_says(client: Client, server: Up, bas
     server.wait_for(len(want), f"trace_id = '{trace_id}'")
     rows = stored(server.sql(query(trace_id)))
     assert normalised(rows, client.span_attributes) == want
-
-
-def test_no_column_of_spans_is_left_out_of_the_comparison(server: Up) -> None:
-    columns = server.sql(
-        "SELECT name FROM system.columns WHERE table = 'spans'"
-        " AND database = currentDatabase() AND default_kind NOT IN ('ALIAS', 'MATERIALIZED')"
-    )
-    assert {row["name"] for row in columns} == set(COLUMNS) | set(NOT_COMPARED)
