@@ -46,6 +46,8 @@ class Config:
         max_bytes: Payload bytes of a batch, likewise.
         linger_seconds: Least time between the starts of two batches that are not full. The first
             record after a pause is not held up at all.
+        linger_cap_seconds: A store has a fixed cost per insert, so batches that take long start
+            further apart, four times as long as the last one took, up to this.
         retry_seconds: First pause after `Retry`; doubles up to `retry_cap_seconds`.
         retry_cap_seconds: Longest pause.
         trim_seconds: How often to delete what all groups have read.
@@ -56,6 +58,7 @@ class Config:
     max_spans: int = 20_000
     max_bytes: int = 16 << 20
     linger_seconds: float = 0.25
+    linger_cap_seconds: float = 0.5
     retry_seconds: float = 0.1
     retry_cap_seconds: float = 5.0
     trim_seconds: float = 1.0
@@ -70,6 +73,8 @@ class Config:
         for name in ("linger_seconds", "trim_seconds"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"worker {name}: must not be negative")
+        if self.linger_cap_seconds < self.linger_seconds:
+            raise ConfigError("worker linger_cap_seconds: must not be below linger_seconds")
         if not 0 < self.retry_seconds <= self.retry_cap_seconds:
             raise ConfigError("worker retry_seconds: must be above 0 and at most retry_cap_seconds")
         if not 0 < self.dead_letter_share <= 1:
@@ -118,6 +123,7 @@ class Worker:
         self._thread: threading.Thread | None = None
         self._position = 0
         self._started_batch = self._trimmed = float("-inf")
+        self._took = 0.0
 
     def start(self) -> None:
         """Register the group, then read on a thread of its own.
@@ -214,13 +220,17 @@ class Worker:
             self._position,
             max_spans=config.max_spans,
             max_bytes=config.max_bytes,
-            deadline=self._started_batch + config.linger_seconds,
+            deadline=self._started_batch + self._linger(),
             pause=config.linger_seconds / 5,
             clock=self._clock,
             stopping=self._stopping,
         )
         self._started_batch = self._clock.monotonic()
         return records
+
+    def _linger(self) -> float:
+        stretched = max(self._config.linger_seconds, 4 * self._took)
+        return min(stretched, self._config.linger_cap_seconds)
 
     def _process(self, records: list[StoredRecord], intent: Intent) -> None:
         if records:
@@ -229,6 +239,7 @@ class Worker:
             self._handle(batch)
         self._commit(Commit(intent.end + 1))
         self._position = intent.end + 1
+        self._took = self._clock.monotonic() - self._started_batch
         self.stats.done(len(records), sum(s.record.spans for s in records))
 
     def _handle(self, batch: Batch) -> None:

@@ -285,6 +285,31 @@ def test_forking_in_the_middle_of_appends_stores_each_record_once(log: SqliteLog
     assert len(stored) == len(acknowledged) + 10
 
 
+def test_a_fork_does_not_wait_for_a_transaction_that_hangs(path: Path, log: SqliteLog) -> None:
+    def work() -> None:
+        with pytest.raises(Retry):
+            log.append(Record(b"child", 1, 1)).result(10)
+
+    with Blocked(path):
+        stuck = log.append(numbered(0))
+        while not stuck.running():
+            time.sleep(0.001)
+        started = time.monotonic()
+        assert in_child(work) == 0
+        assert time.monotonic() - started < 3
+    assert stuck.result(10) == 0
+    assert log.append(numbered(1)).result(10) == 1
+    assert [s.record for s in log.read(0)] == [numbered(0), numbered(1)]
+
+
+@pytest.mark.parametrize(("synchronous", "level"), [("FULL", 2), ("NORMAL", 1)])
+def test_the_disk_is_synced_as_configured(path: Path, synchronous: Any, level: int) -> None:
+    log = SqliteLog(Config(path=path, synchronous=synchronous))
+    sql = "PRAGMA synchronous"
+    assert log.run(lambda connection: connection.execute(sql).fetchone()) == (level,)
+    log.close()
+
+
 def test_a_reader_may_open_the_file_while_it_is_written(path: Path, log: SqliteLog) -> None:
     log.append(numbered(0)).result(10)
     reader = SqliteLog(Config(path=path, read_only=True))

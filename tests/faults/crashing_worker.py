@@ -85,7 +85,7 @@ def main(log_path: str, store_path: str, kind: str, point: str, batch: str) -> N
     log = CrashingLog(LogConfig(path=log_path))
     writer = CrashingWriter(store)
     log.fuse = writer.fuse = Fuse(point, int(batch))
-    config = Config(max_spans=7, linger_seconds=0, trim_seconds=0)
+    config = Config(max_spans=7, linger_seconds=0, linger_cap_seconds=0, trim_seconds=0)
     worker = Worker(log, "writer", writer, config)
     worker.start()
     while worker.lag:

@@ -23,6 +23,7 @@ APPLICATION_ID = 0x41474C47  # "AGLG", in the file header, so that `file` and we
 FORMAT = 1
 # 16 KiB: against 4 KiB half the CPU for 530 KB records; 64 KiB makes small commits write more.
 PAGE_BYTES = 16 << 10
+FORK_SECONDS = 1.0  # how long a fork may wait for a transaction: it is the user's thread
 CHECKPOINT_PAGES = (16 << 20) // PAGE_BYTES
 
 
@@ -52,6 +53,7 @@ class LogFile:
         self._writer: sqlite3.Connection | None = None
         self._reader: sqlite3.Connection | None = None
         self._closed = False
+        self._fork_safe = True
         self._open()
 
     @contextlib.contextmanager
@@ -88,20 +90,32 @@ class LogFile:
     # --- os.fork
 
     def before_fork(self) -> None:
-        """Wait for running transactions, then close: the child inherits no SQLite state."""
-        self._write_lock.acquire()
-        self._read_lock.acquire()
-        self._close_connections()
+        """Wait for running transactions, then close: the child inherits no SQLite state.
+
+        When one takes longer than `FORK_SECONDS` the fork goes ahead, and only the child's copy
+        of this log stays unusable.
+        """
+        self._fork_safe = self._write_lock.acquire(timeout=FORK_SECONDS)
+        if self._fork_safe and not self._read_lock.acquire(timeout=FORK_SECONDS):
+            self._write_lock.release()
+            self._fork_safe = False
+        if self._fork_safe:
+            self._close_connections()
 
     def after_fork_in_parent(self) -> None:
         """Let the threads go on; connections open again when used."""
-        self._read_lock.release()
-        self._write_lock.release()
+        if self._fork_safe:
+            self._read_lock.release()
+            self._write_lock.release()
 
     def after_fork_in_child(self) -> None:
-        """New locks; connections open when used."""
+        """New locks; connections open when used, unless they were in use at the fork."""
         self._write_lock = threading.RLock()
         self._read_lock = threading.RLock()
+        if not self._fork_safe:
+            self._closed = True
+            _never_finalise(self._writer, self._reader)
+            self._writer = self._reader = None
 
     # --- opening
 
@@ -172,6 +186,15 @@ def retrying(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise Retry(_sentence(error, path)) from error
+
+
+def _never_finalise(*connections: sqlite3.Connection | None) -> None:
+    """Closing a copy of a connection that was in a transaction would undo the original's work."""
+    import ctypes
+
+    for connection in connections:
+        if connection is not None:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
 
 
 def set_aside(path: Path) -> Path:

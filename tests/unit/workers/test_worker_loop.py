@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,7 +25,13 @@ from tests.fakes.held_clock import HeldClock
 from tests.fakes.log_requests import logs, record, traces
 from tests.fakes.token_store import TokenStore
 
-QUICK = Config(linger_seconds=0, retry_seconds=0.001, retry_cap_seconds=0.01, trim_seconds=0)
+QUICK = Config(
+    linger_seconds=0,
+    linger_cap_seconds=0,
+    retry_seconds=0.001,
+    retry_cap_seconds=0.01,
+    trim_seconds=0,
+)
 
 
 @pytest.fixture
@@ -158,6 +165,25 @@ def test_pauses_double_up_to_the_cap(log: SqliteLog, store: TokenStore) -> None:
     assert clock.slept == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 2, 2, 2])
 
 
+def test_an_insert_whose_answer_is_lost_is_not_stored_twice(
+    log: SqliteLog, store: TokenStore, run: Callable[..., Worker]
+) -> None:
+    class LosesAnswers(Writer):
+        lost = 0
+
+        def handle(self, batch: Batch) -> None:
+            super().handle(batch)
+            if self.lost < 3:
+                self.lost += 1
+                raise Retry("connection reset by peer")
+
+    append(log, *(traces(n) for n in range(5)))
+    until(drained(run(LosesAnswers(store))))
+    assert store.numbers() == list(range(5))
+    assert len(store.calls) == 4
+    assert store.mismatches == []
+
+
 def test_a_poisoned_record_is_a_dead_letter_and_its_neighbours_are_stored(
     log: SqliteLog, store: TokenStore, run: Callable[..., Worker], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -241,6 +267,42 @@ def test_a_bug_in_the_handler_costs_the_record_that_triggers_it(
     assert store.numbers() == [0, 1, 2, 3, 4, 6, 7, 8, 9]
     assert log.dead_letters.list()[0].reason == "unexpected KeyError: 'no such model'"
     assert "Traceback" in caplog.text
+
+
+@pytest.mark.parametrize(("took", "apart"), [(0.0, 0.25), (0.1, 0.4), (3.0, 0.5)])
+def test_batches_start_further_apart_when_the_store_takes_long(
+    log: SqliteLog, store: TokenStore, took: float, apart: float
+) -> None:
+    clock = HeldClock()
+    starts: list[float] = []
+
+    class Slow(Writer):
+        def handle(self, batch: Batch) -> None:
+            starts.append(clock.now)
+            clock.now += took
+            if len(starts) < 3:
+                append(log, traces(len(starts)))
+            super().handle(batch)
+
+    append(log, traces(0))
+    worker = Worker(log, "writer", Slow(store), Config(), clock=clock)
+    worker.start()
+    until(lambda: len(starts) == 3)
+    until(drained(worker))
+    assert worker.stop()
+    gaps = [later - earlier for earlier, later in itertools.pairwise(starts)]
+    assert gaps == pytest.approx([max(apart, took)] * 2)
+
+
+def test_a_full_batch_does_not_linger(log: SqliteLog, store: TokenStore) -> None:
+    clock = HeldClock()
+    append(log, *(traces(n) for n in range(40)))
+    worker = Worker(log, "writer", Writer(store), Config(max_spans=10), clock=clock)
+    worker.start()
+    until(drained(worker))
+    assert worker.stop()
+    assert clock.slept == []
+    assert len(store.calls) == 4
 
 
 class Gate(Writer):
@@ -402,6 +464,7 @@ def test_start_registers_the_group_before_anyone_can_trim(
         ("max_spans", 0),
         ("max_bytes", 0),
         ("linger_seconds", -1),
+        ("linger_cap_seconds", 0.1),
         ("retry_seconds", 0),
         ("trim_seconds", -1),
         ("dead_letters_in_a_row", 0),
