@@ -149,7 +149,22 @@ def edge_targets(result: Any, ends: Mapping[Any, str] | None) -> list[str]:
     return found
 
 
-def edge_label(targets: Sequence[str]) -> str:
-    """Returns `a, worker x3` for a span name."""
+def edge_name(source: str, targets: Sequence[str]) -> str:
+    """Returns `edge plan → review, worker x3`."""
     counts = {t: targets.count(t) for t in targets}
-    return ", ".join(t if n == 1 else f"{t} x{n}" for t, n in counts.items())
+    chosen = ", ".join(t if n == 1 else f"{t} x{n}" for t, n in counts.items())
+    return f"edge {source} → {chosen}"
+
+
+def edge_attributes(node: Run, targets: Sequence[str]) -> dict[str, Any]:
+    """Returns everything about an edge that was not seen before it was over."""
+    found = {
+        names.OPERATION_NAME: "step",
+        names.GRAPH_EDGE_SOURCE: node.name,
+        names.GRAPH_EDGE_TARGET: ",".join(targets),
+    }
+    if node.conversation:
+        found[names.CONVERSATION_ID] = node.conversation
+    if node.agent:
+        found[names.AGENT_NAME] = node.agent
+    return found

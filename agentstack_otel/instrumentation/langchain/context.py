@@ -15,6 +15,7 @@ keeps a token across calls:
 from __future__ import annotations
 
 import inspect
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 from contextvars import ContextVar, Token
 from types import TracebackType
@@ -58,13 +59,14 @@ class Scope:
     `kind` is what that run must be; the first start of that kind inside claims the scope.
     """
 
-    __slots__ = ("_active", "_token", "_value", "asynchronous", "kind", "owner", "run")
+    __slots__ = ("_active", "_token", "asynchronous", "kind", "owner", "run", "started_at")
 
     def __init__(self, kind: str, owner: Any, *, asynchronous: bool = False) -> None:
         self.kind = kind
         self.owner = owner
         self.asynchronous = asynchronous
         self.run: Run | None = None
+        self.started_at = time.time_ns()
         self._token: Token[Scope | None] | None = None
         self._active = Active(None)
 

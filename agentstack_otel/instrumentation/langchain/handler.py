@@ -82,7 +82,7 @@ class AgentStackCallbackHandler(BaseCallbackHandler):
             targets = chains.edge_targets(outputs, run.edge_ends)
             source = run.parent.name if run.parent is not None else ""
             run.span.set_attribute(names.GRAPH_EDGE_TARGET, ",".join(targets))
-            run.span.update_name(f"edge {source} → {chains.edge_label(targets)}")
+            run.span.update_name(chains.edge_name(source, targets))
         elif self.recorder.content:
             run.span.set_attributes(content.of_output(run.kind, outputs))
 

@@ -30,6 +30,7 @@ _PLACES: Final[tuple[tuple[str, str, str, _Make], ...]] = (
     ("langgraph.pregel.main", "Pregel", "astream", wrappers.astream("graph")),
     ("langgraph.graph._branch", "BranchSpec", "_route", wrappers.call("edge", "ends")),
     ("langgraph.graph._branch", "BranchSpec", "_aroute", wrappers.acall("edge", "ends")),
+    ("langgraph.graph._branch", "BranchSpec", "_finish", wrappers.branch_taken),
     (_CHAT, "BaseChatModel", "stream", wrappers.stream("llm")),
     (_CHAT, "BaseChatModel", "astream", wrappers.astream("llm")),
     (_CHAT, "BaseChatModel", "_generate_with_cache", wrappers.generate),

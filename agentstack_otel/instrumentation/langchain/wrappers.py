@@ -12,8 +12,16 @@ from typing import Any
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
-from agentstack_otel.instrumentation.langchain.context import Active, Scope, async_steps, steps
+from agentstack_otel.instrumentation.langchain import chains
+from agentstack_otel.instrumentation.langchain.context import (
+    Active,
+    Scope,
+    async_steps,
+    current_scope,
+    steps,
+)
 from agentstack_otel.instrumentation.langchain.recorder import Recorder, guarded
 from agentstack_otel.instrumentation.langchain.spans import Run
 
@@ -95,6 +103,34 @@ def acall(kind: str, owner: str = "") -> _Factory:
         return method
 
     return factory
+
+
+def branch_taken(original: _Function, recorder: Recorder) -> _Function:
+    """`BranchSpec._finish`: knows the branch also when the edge's function sends no callbacks."""
+
+    @functools.wraps(original)
+    def _finish(self: Any, writer: Any, input: Any, result: Any, config: Any) -> Any:
+        _record_silent_edge(recorder, result, config)
+        return original(self, writer, input, result, config)
+
+    return _finish
+
+
+@guarded
+def _record_silent_edge(recorder: Recorder, result: Any, config: Any) -> None:
+    scope = current_scope()
+    if scope is None or scope.kind != "edge" or scope.run is not None:
+        return
+    node = recorder.tree.get(getattr(config.get("callbacks"), "parent_run_id", None))
+    if node is None or not is_instrumentation_enabled():
+        return
+    targets = chains.edge_targets(result, scope.owner)
+    recorder.tracer.start_span(
+        chains.edge_name(node.name, targets),
+        context=node.context,
+        start_time=scope.started_at,
+        attributes=chains.edge_attributes(node, targets),
+    ).end()
 
 
 def generate(original: _Function, recorder: Recorder) -> _Function:

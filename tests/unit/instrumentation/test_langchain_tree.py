@@ -156,11 +156,33 @@ def test_a_conditional_entry_point_and_a_goto_are_visible(traced: Traced) -> Non
     graph.add_node("b", lambda state: {"x": 1})
     graph.add_conditional_edges(START, lambda state: "a")
     graph.compile(name="jump").invoke({"x": 0})
-    lines = traced.tree().splitlines()
-    assert lines[0] == "invoke_workflow jump"
-    assert "  node a" in lines
-    assert "  node b" in lines
+    assert traced.tree().splitlines() == [
+        "invoke_workflow jump",
+        "  edge __start__ → a",
+        "  node a",
+        "  node b",
+    ]
     assert parsed(traced.one("node a"), "output.value")["goto"] == "b"
+
+
+def test_an_edge_whose_function_sends_no_callbacks_is_shown_all_the_same(traced: Traced) -> None:
+    from langgraph._internal._runnable import RunnableCallable
+
+    # `create_agent` builds its edges like this.
+    silent = RunnableCallable(lambda state: "b" if state["n"] else END, trace=False)
+    graph = StateGraph(dict)
+    graph.add_node("a", lambda state: {"n": 1})
+    graph.add_node("b", lambda state: {"n": 2})
+    graph.add_edge(START, "a")
+    graph.add_conditional_edges("a", silent)
+    app = graph.compile(name="g")
+    config = {"configurable": {"thread_id": "t1"}}
+    app.invoke({"n": 0}, config)
+    asyncio.run(app.ainvoke({"n": 0}, config))
+    assert traced.trees() == ["invoke_workflow g\n  node a\n    edge a → b\n  node b"] * 2
+    edge = traced.named("edge a → b")[0]
+    assert edge.attributes["gen_ai.conversation.id"] == "t1"
+    assert edge.start_time <= edge.end_time <= traced.named("node a")[0].end_time
 
 
 def test_internals_are_hidden_and_their_children_move_up(traced: Traced) -> None:
