@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agentstack_processors.redaction.content import ContentPolicy
 from agentstack_processors.verdicts import ConfigError, Retry
 
 from agentstack_otel.collector import auth
@@ -71,8 +72,13 @@ class Config:
 
     def validate(self) -> None:
         """Raise ConfigError naming the setting that makes no sense."""
+        from agentstack_otel.collector.gateway import split_address
+
         self.keys.validate()
-        self.keys.check_bind(self.http)
+        ContentPolicy(self.content).validate()
+        for name in ("otlp_grpc", "otlp_http", "http"):
+            split_address(getattr(self, name), f"--{name.replace('_', '-')}")
+            self.keys.check_bind(getattr(self, name))
         for spool in self.spools:
             if not spool.is_file():
                 raise ConfigError(f"--spool: there is no file {spool}")

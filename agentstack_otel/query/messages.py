@@ -34,7 +34,7 @@ def parse(text: str, role: str) -> list[Message]:
     items = value if isinstance(value, list) else [value]
     if items and all(isinstance(item, dict) and _is_part(item) for item in items):
         return [Message(role, _join(items))]
-    return [_message(item, role) for item in items] or [Message(role, text)]
+    return [_message(item, role) for item in items]
 
 
 def _is_part(item: dict[str, Any]) -> bool:

@@ -8,6 +8,8 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -125,16 +127,17 @@ def command(as_json: bool, verbose: bool, **given: object) -> None:
     level = logging.INFO if verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     given["spools"] = given["spools"] or _spool_of_environment()
-    ended = _signals()
-    server = _started(config(**given))  # type: ignore[arg-type]  # click checked them
-    try:
-        _tell(server, as_json)
-        ended.wait()
-    finally:
-        server.stop(_GRACE_SECONDS)
+    with _signals() as ended:
+        server = _started(config(**given))  # type: ignore[arg-type]  # click checked them
+        try:
+            _tell(server, as_json)
+            ended.wait()
+        finally:
+            server.stop(_GRACE_SECONDS)
 
 
-def _signals() -> threading.Event:
+@contextmanager
+def _signals() -> Iterator[threading.Event]:
     """An event that SIGTERM and SIGINT set; from the second one on they end the process."""
     ended = threading.Event()
 
@@ -142,9 +145,12 @@ def _signals() -> threading.Event:
         ended.set()
         signal.signal(number, signal.SIG_DFL)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, end)
-    return ended
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield ended
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def config(
@@ -188,8 +194,9 @@ def _spool_of_environment() -> tuple[str, ...]:
 
 def keys(text: str) -> dict[str, str]:
     """`key=project,key=project`; a key without a project belongs to `default`."""
-    pairs = (item.strip().rpartition("=") for item in text.split(",") if item.strip())
-    return {key or project: project if key else "default" for key, _, project in pairs}
+    items = [item.strip() for item in text.split(",") if item.strip()]
+    pairs = [item.rpartition("=") if "=" in item else (item, "", "default") for item in items]
+    return {key.strip(): project.strip() for key, _, project in pairs}
 
 
 def _started(settings: Config) -> Embedded:
