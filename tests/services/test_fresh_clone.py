@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(1200)]
 ROOT = artefacts.HERE.parents[1]
 # What this machine needs to reach its package registry may stay; everything else is new.
 _KEPT = ("PIP_", "SSL_", "REQUESTS_", "LANG", "LC_", "HTTP", "HTTPS", "NO_PROXY")
+_SYSTEM = ("/usr/local/bin", "/usr/bin", "/bin")
 
 
 class Clone:
@@ -36,17 +37,17 @@ class Clone:
         artefacts.run("git", "clone", "--quiet", ROOT, self.folder, cwd=folder)
         self._environment = {
             **{key: value for key, value in os.environ.items() if key.startswith(_KEPT)},
-            "PATH": os.pathsep.join([str(tools), "/usr/local/bin", "/usr/bin", "/bin"]),
+            "PATH": os.pathsep.join([str(tools), *_SYSTEM]),
             "HOME": str(self.home),
             "TMPDIR": str(self.temporary),
             "PIP_CACHE_DIR": str(artefacts.cache() / "pip"),
         }
 
-    def run(self, command: str, timeout: float = 900) -> str:
+    def run(self, command: str, timeout: float = 900, **environment: str) -> str:
         done = subprocess.run(
             ["bash", "-c", command],
             cwd=self.folder,
-            env=self._environment,
+            env={**self._environment, **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -67,11 +68,11 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     return Clone(tmp_path_factory.mktemp("newcomer"))
 
 
-def readme_commands() -> list[str]:
-    """The commands of the README's first fenced block, comments off."""
-    block = re.search(r"^```\w*\n(.*?)^```", (ROOT / "README.md").read_text(), re.S | re.M)
-    assert block is not None
-    lines = [line.split("#")[0].strip() for line in block[1].splitlines()]
+def readme_block(words: str = "") -> list[str]:
+    """The commands of the README's first fenced block that holds `words`, comments off."""
+    blocks = re.findall(r"^```\w*\n(.*?)^```", (ROOT / "README.md").read_text(), re.S | re.M)
+    block = next(block for block in blocks if words in block)
+    lines = [line.split("  #")[0].strip() for line in block.splitlines()]
     return [line for line in lines if line]
 
 
@@ -93,11 +94,11 @@ def planted(agent: str) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def demo(clone: Clone) -> str:
     """What the README's first command prints. Installing everything is most of its time."""
-    return clone.run(readme_commands()[0])
+    return clone.run(readme_block()[0])
 
 
 def test_the_first_command_shows_the_tree_and_the_replay(demo: str) -> None:
-    assert readme_commands()[0] == "make demo"
+    assert readme_block()[0] == "make demo"
     recorded = demo[demo.index("What was recorded") :]
     tree, replay = recorded.split("Recorded run", 1)
     for words in ("chat demo-model", "retrieval", "execute_tool send_mail", "→", " s ✓", "✗"):
@@ -137,7 +138,7 @@ def test_nothing_the_agent_should_not_have_said_is_on_disk(clone: Clone, demo: s
 
 
 def test_the_second_command_runs_the_tests(clone: Clone, demo: str) -> None:
-    assert readme_commands()[1] == "make test"
+    assert readme_block()[1] == "make test"
     clone.run("make setup")
     # All of `make test` runs beside this; here its own command line with a few quick files.
     plan = clone.run("make -n test").splitlines()
@@ -145,3 +146,31 @@ def test_the_second_command_runs_the_tests(clone: Clone, demo: str) -> None:
     said = clone.run(f"{command} -q tests/unit/workers tests/unit/test_packaging.py")
     assert re.search(r"\d+ passed", said), said
     assert "failed" not in said
+
+
+def test_the_commands_for_another_terminal_show_what_was_recorded(clone: Clone, demo: str) -> None:
+    (data,) = clone.temporary.glob("agentstack-demo-*")
+    said = {
+        command.split()[1]: clone.run(f". .venv/bin/activate; {command}", AGENTSTACK_DATA=str(data))
+        for command in readme_block("agentstack traces")
+    }
+    assert said.keys() == {"traces", "trace", "replay", "sql"}
+    assert "support_desk" in said["traces"]
+    assert "execute_tool send_mail" in said["trace"]
+    assert "In the end" in said["replay"]
+    assert "demo-model-mini" in said["sql"]
+
+
+def test_without_a_server_the_run_is_recorded_in_a_file_and_replayed_from_it(
+    clone: Clone, demo: str
+) -> None:
+    shutil.copy(clone.folder / "examples" / "demo_agent.py", clone.folder / "app.py")
+    record, replay = readme_block("AGENTSTACK_SPOOL=")
+    clone.run(f". .venv/bin/activate; {record}", DEMO_PACE="0")
+    spool = clone.folder / "run.db"
+    secrets = planted((clone.folder / "app.py").read_text())
+    for path in clone.folder.glob("run.db*"):
+        content = path.read_bytes()
+        assert not {kind for kind, secret in secrets.items() if secret.encode() in content}
+    assert spool.stat().st_size > 0
+    assert "execute_tool send_mail" in clone.run(f". .venv/bin/activate; {replay}")
