@@ -27,6 +27,7 @@ def init(
     environment: str | None = None,
     content: Literal["none", "scrubbed", "full"] | None = None,
     redaction: bool | None = None,
+    redaction_key: str | None = None,
     spool: str | os.PathLike[str] | None = None,
     spool_max_bytes: int | str | None = None,
     debug: bool | None = None,
@@ -49,6 +50,7 @@ def init(
         environment: For example `production`.
         content: What becomes of prompts, answers, arguments and results.
         redaction: False: redact nothing.
+        redaction_key: Secret that makes markers agree between processes.
         spool: File to keep spans in; alone, nothing is sent.
         spool_max_bytes: Bound of that file; `"64MiB"` is understood.
         debug: Report the settings in force.

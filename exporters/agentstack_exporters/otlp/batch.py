@@ -25,7 +25,6 @@ from opentelemetry.context import (
     Context,
     attach,
     detach,
-    set_value,
 )
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter
@@ -219,7 +218,8 @@ class ByteBatchSpanProcessor(SpanProcessor):
         return spans
 
     def _export(self, spans: Sequence[ReadableSpan]) -> None:
-        token = attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))
+        # a fresh context: the thread must not keep the span alive under which it was started
+        token = attach(Context({_SUPPRESS_INSTRUMENTATION_KEY: True}))
         try:
             self.exporter.export(spans)
         except Exception:

@@ -134,6 +134,7 @@ class Delivery:
     def _send(self, sender: Sender, request: Request, timeout: float | None = None) -> None:
         try:
             sender.send(request.payload, timeout)
+            _logger.debug("AgentStack: %d spans sent, %d B", request.spans, len(request.payload))
         except Reject as error:
             parts = wire.halves(request.payload) if error.too_large else None
             if parts is None:

@@ -234,7 +234,9 @@ def _resolved(given: dict[str, Any]) -> Settings:
 
 
 def _guard(configured: Settings) -> privacy.Privacy:
-    return privacy.Privacy(privacy.Config(configured.content, configured.redaction))
+    return privacy.Privacy(
+        privacy.Config(configured.content, configured.redaction, configured.redaction_key or "")
+    )
 
 
 def _resource(configured: Settings) -> dict[str, str]:

@@ -60,9 +60,10 @@ def _url(raw: Any) -> str:
 
 
 def _path(raw: Any) -> str:
-    if not isinstance(raw, (str, os.PathLike)) or "\0" in os.fspath(raw):
+    text = os.fspath(raw) if isinstance(raw, (str, os.PathLike)) else ""
+    if not text or "\0" in text:
         raise ValueError("must be the path of a file")
-    return os.path.expanduser(os.fspath(raw))
+    return os.path.expanduser(text)
 
 
 def _size(raw: Any) -> int:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from agentstack_processors.verdicts import ConfigError
@@ -43,11 +43,11 @@ class Redactor(Protocol):
 ContentTest = Callable[[str, str], bool]
 
 
-def build_redactor() -> Redactor:
+def build_redactor(key: str) -> Redactor:
     """The project's redactor; imported here so that a process that never exports pays nothing."""
     from agentstack_processors.redaction import Config, Redactor
 
-    return Redactor(Config())
+    return Redactor(Config(key=key))
 
 
 def build_content_test() -> ContentTest:
@@ -65,6 +65,8 @@ class Config:
     """`none`, `scrubbed` or `full`; see the module."""
     redaction: bool = True
     """False lets texts pass as they are."""
+    key: str = field(default="", repr=False)
+    """Secret of the fingerprints in markers; empty: drawn at random per process."""
 
     def validate(self) -> None:
         """Raise ConfigError for a content policy that does not exist."""
@@ -77,15 +79,15 @@ class Privacy:
 
     Args:
         config: What may leave.
-        redactor: Builds the redactor. When that fails, content is dropped and every other text
-            becomes `[REDACTION_FAILED]`.
+        redactor: Builds the redactor from the key. When that fails, content is dropped and every
+            other text becomes `[REDACTION_FAILED]`.
         content: Builds the test for content attributes.
     """
 
     def __init__(
         self,
         config: Config,
-        redactor: Callable[[], Redactor] = build_redactor,
+        redactor: Callable[[str], Redactor] = build_redactor,
         content: Callable[[], ContentTest] = build_content_test,
     ) -> None:
         config.validate()
@@ -98,7 +100,7 @@ class Privacy:
         try:
             self._is_content = content()
             if config.redaction:
-                self._redactor = redactor()
+                self._redactor = redactor(config.key)
         except Exception as error:  # closed, whatever is broken
             self._redact, self._drop, self._keep = True, True, False
             _logger.error(

@@ -130,6 +130,13 @@ class Settings:
         "Off: nothing is redacted anywhere; `AGENTSTACK_CONTENT=none` still drops content.",
         on_error=True,
     )
+    redaction_key: str | None = setting(
+        None,
+        "text",
+        "Secret behind the digits in markers such as `[EMAIL:7f3a]`. With the same key the same "
+        "value gets the same marker in every process; without, in one process only.",
+        secret=True,
+    )
     spool: str | None = setting(
         None,
         "path",

@@ -187,14 +187,26 @@ class Spool:
         used = log.stats().used_bytes
         if used + size < self.config.max_bytes * 9 // 10:
             return False  # it is not the bound that refuses
+        groups = log.groups()
+        first = min(group.position for group in groups.values())
         wanted = max(size, self.config.max_bytes // 10)
-        victims = log.read(log.committed(GROUP).position, max_records=1 << 20, max_bytes=wanted)
+        victims = log.read(first, max_records=1 << 20, max_bytes=wanted)
         if not victims:
             return False
-        self.dropped += sum(victim.record.spans for victim in victims)
-        self._warn_full()
-        log.commit(GROUP, Commit(victims[-1].position + 1))
+        # what some group committed past was delivered, by us or by a server that ingested the file
+        delivered = max(group.position for group in groups.values())
+        lost = sum(victim.record.spans for victim in victims if victim.position >= delivered)
+        self._count(lost)
+        end = victims[-1].position + 1
+        for name, group in groups.items():
+            if group.position < end:
+                log.commit(name, Commit(end, group.metadata))
         return log.trim() > 0
+
+    def _count(self, lost: int) -> None:
+        self.dropped += lost
+        if lost:
+            self._warn_full()
 
     def _warn_full(self) -> None:
         if not self._warned_full:

@@ -86,7 +86,7 @@ def attributes_of(message: ExportTraceServiceRequest) -> dict[str, Any]:
 
 
 def privacy(content: str = "scrubbed", redactor: Any = Marking, **more: Any) -> Privacy:
-    return Privacy(Config(content=content, **more), redactor)
+    return Privacy(Config(content=content, **more), lambda _key: redactor())
 
 
 def test_scrubbed_reaches_every_text_of_a_span_its_scope_and_its_resource() -> None:
@@ -166,7 +166,7 @@ def test_without_the_content_table_no_attribute_leaves() -> None:
     def unavailable() -> Any:
         raise ImportError("no table")
 
-    payload, message = exported(Privacy(Config(), Marking, unavailable))
+    payload, message = exported(Privacy(Config(), lambda _key: Marking(), unavailable))
 
     assert SECRET.encode() not in payload
     assert attributes_of(message) == {}
@@ -192,3 +192,9 @@ def test_the_real_redactor_finds_what_it_should_in_exported_spans() -> None:
     assert attributes_of(message)["gen_ai.input.messages"].string_value.startswith(
         "write to [EMAIL:"
     )
+
+
+def test_with_a_key_markers_agree_between_processes() -> None:
+    first, second = (Privacy(Config(key="k")) for _ in range(2))
+
+    assert first.text(SECRET) == second.text(SECRET) != Privacy(Config(key="other")).text(SECRET)
