@@ -9,7 +9,7 @@ import re
 # `public_key`, `primary_key`, `cache_key` are no secrets: none of them ends like these.
 _ENDING = re.compile(
     r"(?:api_?key|private_?key|secret_?key|access_?key|signing_?key|encryption_?key|license_?key"
-    r"|account_?key|subscription_?key|functions_?key|passw(?:or)?d|passwort|passphrase|pwd|secret"
+    r"|account_?key|subscription_?key|functions_?key|passw(?:or)?d|passwort|passphrase|secret"
     r"|token|authorization|cookies?|credentials?)\Z"
 )
 # Ends like a secret and is none: positions in a list, units of work, units of text.
@@ -22,10 +22,10 @@ _HARMLESS = re.compile(
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 # One of these stands in every secret's name, folded (`folding.fold`) and with what follows it.
 SECRET_WORDS = (
-    b'key"', b"passw", b"passphrase", b'pwd"', b"secret", b'token"', b"authorization", b"cookie",
+    b'key"', b"passw", b"passphrase", b"secret", b'token"', b"authorization", b"cookie",
     b"credential",
 )  # fmt: skip
-_STEM = re.compile("key|passw|passp|pwd|secret|token|authorization|cookie|credential")
+_STEM = re.compile("key|passw|passp|secret|token|authorization|cookie|credential")
 MAX_KEY = 256  # characters; what is longer is no name
 
 

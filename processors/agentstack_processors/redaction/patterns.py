@@ -111,7 +111,7 @@ _DASH = r" \-\u00a0\u2009-\u2015\u202f\u2212"  # separators people and models pu
 _SEP = rf"[{_DASH}.]"
 _LABEL = r"[A-Za-z0-9À-ɏ][A-Za-z0-9À-ɏ\-]{0,62}"
 _DOMAIN = rf"((?:{_LABEL}\.){{1,8}}(?:[A-Za-z]{{2,24}}|xn--[A-Za-z0-9\-]{{2,59}}))"
-_FREE = r"(?<![A-Za-z0-9][0-9])(?<![0-9][\-.,][0-9])(?<![_][0-9])"  # a number starts at this digit
+_FREE = r"(?<![A-Za-z0-9][0-9])(?<![0-9][\-.][0-9])(?<![_][0-9])"  # a number starts at this digit
 _END = r"(?![A-Za-z0-9_])(?!-[0-9])"
 _DIGITS_7 = b"0000000"
 
@@ -175,14 +175,14 @@ PATTERNS: tuple[Pattern, ...] = (
     Pattern(
         "BEARER_TOKEN",
         re.compile(r"[Bb](?<![A-Za-z0-9][Bb])(?i:earer)\s{1,4}([A-Za-z0-9\-._~+/]{12,}={0,2})"),
-        words=(b"bearer-",),
+        words=(b"bearer",),
         group=1,
         accept=validators.mixed,
     ),
     Pattern(
         "BASIC_CREDENTIALS",
         re.compile(r"[Bb](?<![A-Za-z0-9][Bb])(?i:asic)\s{1,4}([A-Za-z0-9+/]{8,}={0,2})"),
-        words=(b"basic-",),
+        words=(b"basic",),
         group=1,
         accept=validators.basic_credentials,
     ),
@@ -234,10 +234,10 @@ PATTERNS: tuple[Pattern, ...] = (
     Pattern(
         "SSN",
         re.compile(
-            r"(?i:ssn|social[ _\-]?security)[^0-9\n]{0,32}"
+            r"(?i:ssn|social[ _\-]security|tax[ _\-]id)[^0-9\n]{0,32}"
             rf"([0-9]{{3}}[{_DASH}]?[0-9]{{2}}[{_DASH}]?[0-9]{{4}})(?![0-9])"
         ),
-        words=(b"ssn", b"social-s", b"socials"),
+        words=(b"ssn", b"social-s", b"tax-id"),
         shapes=(b"000-00-0000", _DIGITS_7),
         group=1,
         accept=lambda match: validators.ssn_number(match[1]),
@@ -271,11 +271,11 @@ PATTERNS: tuple[Pattern, ...] = (
     Pattern(
         "PHONE",
         re.compile(
-            r"(?i:(?<![A-Za-z])(?:tele|cell|smart)?phone|mobile|(?<![A-Za-z])fax(?![A-Za-z])"
-            r"|whatsapp)[^0-9\n]{0,24}?"
+            r"(?i:(?<![A-Za-z])(?:tele|cell|smart)?phone|mobile|whatsapp)"
+            r"[^0-9\n]{0,24}?"
             rf"(\+?\(?[0-9](?:[{_DASH}.()/]{{0,3}}[0-9]){{6,14}})(?![0-9A-Za-z])"
         ),
-        words=(b"phone", b"mobile", b"fax", b"whatsapp"),
+        words=(b"phone", b"mobile", b"whatsapp"),
         shapes=(_DIGITS_7, b"000-000"),
         group=1,
         accept=validators.phone_in_context,

@@ -48,6 +48,9 @@ _WORTH_A_LOOK = {
     b"eyJ": re.compile(rb"eyJ[A-Za-z0-9_\-]{8}"),
     b"sk-": re.compile(rb"sk-[A-Za-z0-9_\-]{16}"),
     b"ASIA": re.compile(rb"ASIA[A-Z0-9]{16}"),
+    b"bearer": re.compile(rb"(?i:bearer)[^A-Za-z0-9_\-.,]"),
+    b"basic": re.compile(rb"(?i:basic)[^A-Za-z0-9_\-.,]"),
+    b"0" * 13: re.compile(rb"(?<![0-9])[0-9]"),  # once for each run of digits
     b"(000)": re.compile(rb"\([0-9]{3}\)[ \-.\x80-\xff]{0,6}[0-9]{3}"),
     b"000-00-0000": re.compile(rb"[0-8][0-9]{2}(.)[0-9]{2}\1[0-9]"),
     b"000-000-0000": re.compile(rb"[0-9]{3}([\-.])[0-9]{3}\1[0-9]"),
@@ -88,7 +91,8 @@ class RequestFilter:
             if not patterns:  # the key of an attribute names a secret
                 return True
             window = _Window(data, folded, position)
-            asked = [pattern for pattern in patterns if window.meets(pattern)]
+            hidden = patterns is self._patterns  # from the very questions `meets` asks
+            asked = [pattern for pattern in patterns if hidden or window.meets(pattern)]
             if not asked:
                 continue
             looks -= 1
@@ -163,10 +167,15 @@ def _varint(data: bytes, position: int) -> tuple[int, int]:
     return position + 2, (first & 0x7F) | (data[position + 1] << 7)
 
 
+def _may_be_tag(byte: bytes) -> bool:
+    """Whether a field can begin so: a wire type that is in use, or the end of the message."""
+    return not byte or byte[0] & 7 in (0, 1, 2, 5)
+
+
 class _Window:
     """The surroundings of a hit, read in every way the framing of protobuf allows."""
 
-    __slots__ = ("_at", "_bytes", "_folded")
+    __slots__ = ("_at", "_bytes", "_data", "_folded", "_offset")
 
     def __init__(self, data: bytes, folded: bytes, position: int) -> None:
         start = max(0, position - _BEFORE)
@@ -175,6 +184,7 @@ class _Window:
         self._bytes = data[start:end]
         self._folded = folded[start:end]
         self._at = position - start
+        self._data, self._offset = data, start
 
     def meets(self, pattern: Pattern) -> bool:
         """Whether the words and shapes that `pattern` needs stand near."""
@@ -183,9 +193,20 @@ class _Window:
             for needles in (pattern.words, pattern.shapes)
         )
 
+    def _starts(self) -> Iterator[int]:
+        yield 0
+        for match in _LENGTH.finditer(self._bytes, 0, self._at + 1):
+            length = 0
+            for byte in reversed(match[1][1:]):
+                length = length << 7 | byte & 0x7F
+            # A length it can only be if the string reaches the hit and a tag may follow it.
+            end = self._offset + match.end(1) + length
+            if end > self._offset + self._at and _may_be_tag(self._data[end : end + 1]):
+                yield match.end(1)
+
     def holds(self, patterns: Sequence[Pattern]) -> bool:
         """Whether one of `patterns` finds something, in any reading."""
-        starts = [0, *(m.end(1) for m in _LENGTH.finditer(self._bytes, 0, self._at + 1))]
+        starts = list(self._starts())
         ends = [len(self._bytes), *(m.start() for m in _TAG.finditer(self._bytes, self._at))]
         if len(starts) * len(ends) > _READINGS:
             return True

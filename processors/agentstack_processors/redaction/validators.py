@@ -18,6 +18,7 @@ _NOT_A_DIGIT = re.compile(r"[^0-9]+")
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)  # digit sum of twice the digit
 _IDENTIFIER_BEFORE = re.compile(r"(?i:(?:trace|span|request|response|run|message)_?id)\W{1,5}\Z")
 _DATE = re.compile(r"(?:19|20)[0-9]{2}[-./ ](?:0?[1-9]|1[0-2])[-./ ][0-3]?[0-9](?![0-9])")
+_NUMBER = re.compile(r"\+[0-9]+\.[0-9]+\Z")
 _DECORATION = re.compile(r"(?i:png|jpe?g|gif|svg|webp|ico)\Z")
 _VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]")
 _MARKER = re.compile(r"\[(?:[A-Z][A-Z_]{1,30}:[0-9a-f]{4}|REDACTION_FAILED)\]\Z")
@@ -80,8 +81,10 @@ def ssn_number(text: str) -> bool:
 
 
 def international_phone(match: Match) -> bool:
-    """8 to 15 digits (ITU-T E.164); without any separator at least 10, else it is a diff line."""
+    """8 to 15 digits (ITU-T E.164); without any separator at least 10. No signed decimal."""
     text = match[0]
+    if _NUMBER.match(text):
+        return False
     count = len(digits(text))
     return 8 <= count <= 15 and (count >= 10 or count + 1 < len(text))
 
