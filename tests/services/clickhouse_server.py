@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import shutil
 import socket
@@ -21,9 +20,10 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+
+from agentstack_exporters.clickhouse import settings
 
 VERSION = "3.7.2"
 SHA256 = "c119f0830c12438a4e4b60b8370859ba50992e8b1b01a8c681e1c57eeb2dc82d"
@@ -40,9 +40,14 @@ _CONFIG = """<clickhouse>
   <max_server_memory_usage>2000000000</max_server_memory_usage><mark_cache_size>67108864</mark_cache_size>
 </clickhouse>
 """
-_USERS = """<clickhouse><profiles><default/></profiles><quotas><default/></quotas>
-  <users><default><password></password><networks><ip>127.0.0.1</ip></networks>
-  <profile>default</profile><quota>default</quota></default></users></clickhouse>
+_USERS = """<clickhouse><quotas><default/></quotas>
+  <profiles><default/><reader>{reader}<readonly>1</readonly></reader></profiles>
+  <users>
+    <default><password></password><networks><ip>127.0.0.1</ip></networks>
+      <profile>default</profile><quota>default</quota></default>
+    <reader><password></password><networks><ip>127.0.0.1</ip></networks>
+      <profile>reader</profile><quota>default</quota></reader>
+  </users></clickhouse>
 """
 
 
@@ -61,9 +66,7 @@ def _wheel() -> Path:
         command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(folder)]
         subprocess.run([*command, f"chdb=={VERSION}"], check=True, timeout=900)
     wheel = next(folder.glob(f"chdb-{VERSION}-*.whl"))
-    with wheel.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256") if hasattr(hashlib, "file_digest") else None
-        actual = digest.hexdigest() if digest else hashlib.sha256(file.read()).hexdigest()
+    actual = hashlib.sha256(wheel.read_bytes()).hexdigest()
     if actual != SHA256:
         raise RuntimeError(f"{wheel.name} has sha256 {actual}, expected {SHA256}")
     return wheel
@@ -86,7 +89,7 @@ def running() -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     (root / "config.xml").write_text(_CONFIG.format(root=root, port=port))
-    (root / "users.xml").write_text(_USERS)
+    (root / "users.xml").write_text(_USERS.format(reader=_reader_settings()))
     entry = Path(__file__).with_name("clickhouse_entry.py")
     process = subprocess.Popen(
         [sys.executable, str(entry), str(library()), f"--config-file={root / 'config.xml'}"],
@@ -107,6 +110,10 @@ def running() -> Iterator[str]:
             process.kill()
             process.wait()
         shutil.rmtree(root, ignore_errors=True)
+
+
+def _reader_settings() -> str:
+    return "".join(f"<{k}>{v.strip(chr(39))}</{k}>" for k, v in settings.READ.items())
 
 
 def _wait(url: str, process: subprocess.Popen[bytes], root: Path) -> None:

@@ -20,8 +20,7 @@ from typing import Any
 from agentstack_processors.otlp.delimited import delimit
 from agentstack_processors.verdicts import ConfigError, Reject, Retry
 
-from agentstack_exporters.clickhouse import engine, errors, migrations, settings
-from agentstack_exporters.clickhouse.literals import parameters
+from agentstack_exporters.clickhouse import engine, errors, migrations, rows, settings
 from agentstack_exporters.clickhouse.protocol import Row
 from agentstack_exporters.clickhouse.retention import Retention
 from agentstack_exporters.clickhouse.statement import read_only
@@ -106,11 +105,11 @@ class ChdbStore:
         with self._writing() as connection:
             done = migrations.apply(
                 migrations.load(),
-                query=lambda sql, params: _rows(connection.run(sql, params)),
+                query=lambda sql, params: rows.parse(connection.run(sql, params)),
                 execute=connection.run,
             )
             Retention(self.config.retention_days).apply(
-                query=lambda sql, params: _rows(connection.run(sql, params)),
+                query=lambda sql, params: rows.parse(connection.run(sql, params)),
                 execute=connection.run,
             )
         return done
@@ -146,7 +145,7 @@ class ChdbStore:
         statement = read_only(sql)
         with self._reading() as connection:
             try:
-                return _rows(connection.run(statement, params))
+                return rows.parse(connection.run(statement, params))
             except RuntimeError as error:
                 raise errors.query_verdict(error) from error
 
@@ -185,13 +184,4 @@ class ChdbStore:
         raise Retry("the store is closed")
 
 
-def _rows(answer: bytes) -> list[Row]:
-    text = answer.decode("utf-8", "replace")
-    return [json.loads(line, object_pairs_hook=_first_wins) for line in text.split("\n") if line]
-
-
-def _first_wins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    return dict(pairs) if len({k for k, _ in pairs}) == len(pairs) else dict(reversed(pairs))
-
-
-__all__ = ["ChdbStore", "Config", "parameters"]
+__all__ = ["ChdbStore", "Config"]

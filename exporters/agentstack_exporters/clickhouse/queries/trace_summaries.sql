@@ -13,8 +13,8 @@ SELECT
     span_count,
     errors,
     models,
-    if(call_tokens.1 + call_tokens.2 > 0, call_tokens.1, container_tokens.1) AS input_tokens,
-    if(call_tokens.1 + call_tokens.2 > 0, call_tokens.2, container_tokens.2) AS output_tokens,
+    if(calls_in + calls_out > 0, calls_in, container_tokens.1) AS input_tokens,
+    if(calls_in + calls_out > 0, calls_out, container_tokens.2) AS output_tokens,
     agent,
     conversation
 FROM (
@@ -28,7 +28,8 @@ FROM (
         argMinIf((span.name, service_name, span.status), start_time, parent_span_id = '') AS root,
         argMin((span.name, service_name, span.status), start_time) AS earliest,
         arraySort(groupUniqArrayIf(model, model != '')) AS models,
-        sumIf((span.input_tokens, span.output_tokens), NOT is_container) AS call_tokens,
+        sumIf(span.input_tokens, NOT is_container) AS calls_in,
+        sumIf(span.output_tokens, NOT is_container) AS calls_out,
         argMaxIf(
             (span.input_tokens, span.output_tokens),
             span.input_tokens + span.output_tokens,
