@@ -2,8 +2,9 @@
 """Check one OTLP export request so that nothing behind the gateway can stumble over it.
 
 Malformed bytes in a batch make ClickHouse insert none of it, so what leaves here is strictly
-well-formed: canonical encoding, valid UTF-8, storable ids and times, no value deeper than SQL can
-express. The main road is one upb parse, a few attribute reads a span and one upb serialisation.
+well-formed: canonical encoding, valid UTF-8, storable ids and times, known fields only, no value
+deeper than SQL can express. The main road is one upb parse, four attribute reads a span, one walk
+and one serialisation inside upb: 3 µs a span.
 """
 
 from __future__ import annotations
@@ -83,7 +84,15 @@ def count_data_points(payload: bytes) -> int:
 def _check(payload: bytes, window: Window, flat: Any, loose: Any, prune: Prune) -> Checked:
     request = _parse(payload, flat, loose)
     kept, faults = prune(request, window)
-    encoded = _serialise(request, loose)
+    # Nothing behind the gateway can read fields unknown to this OTLP version: they could not be
+    # redacted, and groups or known fields of a wrong wire type make ClickHouse refuse a batch.
+    request.DiscardUnknownFields()
+    try:
+        encoded: bytes = request.SerializeToString()
+    except EncodeError:
+        request = _parse(payload, flat, loose)  # again: discarding emptied the deep values
+        prune(request, window)
+        encoded = _flattened(request, flat, loose)
     return Checked(
         payload=payload if encoded == payload else encoded,
         spans=kept,
@@ -106,14 +115,13 @@ def _parse(payload: bytes, flat: Any, loose: Any) -> Any:
         raise Reject("the body is not an OTLP request: the protobuf does not decode") from None
 
 
-def _serialise(request: Any, loose: Any) -> bytes:
-    """Serialise a flat request; what is too deep for it goes through the loose copy."""
-    try:
-        encoded: bytes = request.SerializeToString()
-    except EncodeError:
-        mended = loose.FromString(request.SerializePartialToString())
-        canonical.flatten(mended)
-        encoded = mended.SerializeToString()
+def _flattened(request: Any, flat: Any, loose: Any) -> bytes:
+    """Serialise a flat request with the values that are too deep for it as JSON text."""
+    mended = loose.FromString(request.SerializePartialToString())
+    canonical.flatten(mended)
+    request = flat.FromString(mended.SerializeToString())
+    request.DiscardUnknownFields()
+    encoded: bytes = request.SerializeToString()
     return encoded
 
 

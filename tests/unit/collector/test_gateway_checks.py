@@ -283,9 +283,31 @@ def test_a_map_is_found_however_it_is_encoded(value: bytes) -> None:
     assert _stored_value(_request_around(value)).string_value == '{"k":1}'
 
 
-def test_unknown_fields_are_kept() -> None:
-    payload = trace_request(1).SerializeToString() + b"\xa2\x06\x03new"
-    assert check_traces(payload, WINDOW).payload == payload
+_UNKNOWN = {
+    "varint": b"\xa0\x06\x01",
+    "fixed32": b"\xa5\x06abcd",
+    "fixed64": b"\xa1\x06abcdefgh",
+    "bytes": b"\xa2\x06\x03new",
+    "group": b"\xa3\x06\x08\x01\xa4\x06",
+    "known field of another wire type": b"\x0d\x01\x02\x03\x04",
+}
+
+
+@pytest.mark.parametrize("field", _UNKNOWN.values(), ids=_UNKNOWN)
+def test_unknown_fields_are_dropped_and_everything_else_is_stored(field: bytes) -> None:
+    def sized(tag: bytes, body: bytes) -> bytes:
+        return tag + varint(len(body)) + body
+
+    def request(extra: bytes) -> bytes:
+        item = sized(b"\x0a", sized(b"\x0a", b"item") + extra)
+        value = sized(b"\x12", sized(b"\x2a", item + extra) + extra)
+        span = b"\x0a\x10" + TRACE + b"\x12\x08" + span_id(0) + b"\x39" + NOW.to_bytes(8, "little")
+        span += sized(b"\x4a", sized(b"\x0a", b"key") + value + extra) + extra
+        scope = sized(b"\x12", sized(b"\x12", span) + extra)
+        return sized(b"\x0a", scope + extra) + extra
+
+    checked = check_traces(request(field), WINDOW)
+    assert (checked.payload, checked.rejected) == (request(b""), 0)
 
 
 @pytest.mark.parametrize(
