@@ -191,3 +191,15 @@ def test_one_bad_span_is_a_warning_in_its_log_and_the_others_are_stored(
         server.wait_for(4, f"trace_id = '{trace_id}'")
     names = server.sql(f"SELECT name FROM spans FINAL WHERE trace_id = '{trace_id}' ORDER BY name")
     assert [row["name"] for row in names] == ["step 0", "step 1", "step 3", "step 4"]
+
+
+def test_a_compression_we_do_not_speak_is_named_in_its_log(
+    server: Up, base: int, tmp_path: Path
+) -> None:
+    """HTTP only. Over gRPC the library answers before us: INTERNAL, "Error parsing
+    'grpc-encoding' metadata" for zstd and snappy; gzip (the Collector's default) and none work."""
+    settings = exporter(server, "otlp_http", compression="zstd")
+    with collector(tmp_path, "otlp_http", settings) as between:
+        send(between, trace(secrets.token_hex(16), base))
+        line = between.wait_until_it_says("Dropping data")
+    assert "Content-Encoding 'zstd' is not supported; send gzip" in line
