@@ -50,17 +50,22 @@ class Membership:
     @guarded
     def join(self, manager: Any) -> None:
         """Adds our handler to both lists unless it is there or a rival has the manager."""
-        for name in ("handlers", "inheritable_handlers"):
-            found = getattr(manager, name)
-            if any(is_rival(h) for h in found):
-                if not self._replace:
-                    self._leave(manager)
-                    return
-                found = [h for h in found if not is_rival(h)]
-                setattr(manager, name, found)
-            if not any(isinstance(h, AgentStackCallbackHandler) for h in found):
-                # A new list: the old one may be the caller's own.
-                setattr(manager, name, [*found, self._handler])
+        # Every run makes several managers, and nearly all of them hold our handler or nothing.
+        handlers, inheritable = manager.handlers, manager.inheritable_handlers
+        if len(handlers) == len(inheritable) == 1 and handlers[0] is inheritable[0] is self._handler:
+            return
+        if any(map(is_rival, handlers)) or any(map(is_rival, inheritable)):
+            if not self._replace:
+                self._leave(manager)
+                return
+            handlers = [h for h in handlers if not is_rival(h)]
+            inheritable = [h for h in inheritable if not is_rival(h)]
+        # New lists: the old ones may be the caller's own.
+        manager.handlers = self._with_ours(handlers)
+        manager.inheritable_handlers = self._with_ours(inheritable)
+
+    def _with_ours(self, handlers: list[Any]) -> list[Any]:
+        return handlers if any(map(_is_ours, handlers)) else [*handlers, self._handler]
 
     @guarded
     def _leave(self, manager: Any) -> None:

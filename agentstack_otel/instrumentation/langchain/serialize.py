@@ -38,10 +38,10 @@ def to_text(value: Any, limit: int = MAX_CHARS) -> str:
 
 def _dumps(value: Any) -> str:
     try:
-        return json.dumps(value, default=plain, ensure_ascii=False, separators=(",", ":"))
+        return _encoder.encode(value)
     except (TypeError, ValueError, RecursionError, RuntimeError):
         # Keys that are not strings, cycles, or a container another thread is changing.
-        return json.dumps(_cut_strings(value, _STRING_CAPS[0], 0), ensure_ascii=False)
+        return _encoder.encode(_cut_strings(value, _STRING_CAPS[0], 0))
 
 
 def plain(value: Any) -> Any:
@@ -122,3 +122,7 @@ def _repr(value: Any) -> str:
         return repr(value)[:_MAX_REPR]
     except Exception:
         return f"<{type(value).__name__}>"
+
+
+# Made once: `json.dumps` with options builds an encoder for every call.
+_encoder: Final = json.JSONEncoder(default=plain, ensure_ascii=False, separators=(",", ":"))
