@@ -183,6 +183,27 @@ def test_forgetting_a_group_lets_trim_go_on(log: SqliteLog) -> None:
     assert log.trim() == 10
 
 
+def test_a_retried_and_processed_dead_letter_keeps_its_story_and_frees_its_space(
+    log: SqliteLog,
+) -> None:
+    log.append(numbered(0, 500_000)).result(10)
+    letter = log.dead_letters.put("a", log.read(0)[0], "odd")
+    again = log.dead_letters.retry(letter)
+    log.commit("a", Commit(again))
+    log.trim()
+    waiting = log.dead_letters.get(letter)
+    assert waiting is not None
+    assert waiting.payload == numbered(0, 500_000).payload, "nobody has passed it yet"
+    log.commit("a", Commit(again + 1))
+    log.trim()
+    story = log.dead_letters.get(letter)
+    assert story is not None
+    assert (story.payload, story.size, story.retried_as) == (b"", 500_000, again)
+    assert log.stats().used_bytes < 300_000
+    with pytest.raises(Reject, match=f"sent again as record {again} and processed"):
+        log.dead_letters.retry(letter)
+
+
 def test_an_idle_wait_takes_no_cpu(log: SqliteLog) -> None:
     before = time.process_time()
     assert log.wait(0, 1.0) is False
@@ -327,6 +348,31 @@ def test_a_read_only_log_must_exist(path: Path) -> None:
     with pytest.raises(ConfigError, match="does not exist"):
         SqliteLog(Config(path=path, read_only=True))
     assert not path.exists()
+
+
+AT_EXIT = """
+import sys, threading
+from agentstack_exporters.log.protocol import Commit, Record
+from agentstack_exporters.log.sqlite import Config, SqliteLog
+
+def late():
+    threading.main_thread().join()  # the interpreter is shutting down
+    log = SqliteLog(Config(path=sys.argv[1]))
+    for n in range(3):
+        log.append(Record(b"late", 1, n)).result(10)
+    log.commit("a", Commit(1))
+    log.close()
+
+threading.Thread(target=late).start()
+"""
+
+
+def test_a_log_first_used_while_the_interpreter_shuts_down_still_writes(path: Path) -> None:
+    subprocess.run([sys.executable, "-c", AT_EXIT, str(path)], check=True, timeout=60)
+    log = SqliteLog(Config(path=path))
+    assert len(log.read(0)) == 3
+    assert log.committed("a") == Commit(1)
+    log.close()
 
 
 def test_nobody_else_can_read_the_file(path: Path, log: SqliteLog) -> None:

@@ -143,6 +143,7 @@ def test_no_room_even_for_an_empty_log_is_one_sentence(small_disk: Path) -> None
 
 AS_NOBODY = """
 import os, sys
+import urllib.parse  # later, as nobody, it may not be found: interpreters live in private homes
 from agentstack_exporters.log.protocol import Record
 from agentstack_exporters.log.sqlite import Config, SqliteLog
 from agentstack_processors.verdicts import ConfigError

@@ -86,6 +86,7 @@ class Committer:
         self._tasks: deque[Task] = deque()
         self._bytes = 0
         self._thread: threading.Thread | None = None
+        self._threadless = False
 
     @property
     def queued_bytes(self) -> int:
@@ -104,6 +105,7 @@ class Committer:
                 self._awake()
         if refusal is not None:
             future.set_exception(refusal)
+        self._work_here()
         return future
 
     def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -114,6 +116,7 @@ class Committer:
                 raise Retry("log is closed")
             self._tasks.append(Task(work, future))
             self._awake()
+        self._work_here()
         return future.result()
 
     def close(self, timeout: float) -> None:
@@ -140,19 +143,36 @@ class Committer:
         return None
 
     def _awake(self) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._loop, name="agentstack-log", daemon=True)
-            self._thread.start()
+        if self._thread is None and not self._threadless:
+            thread = threading.Thread(target=self._loop, name="agentstack-log", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # the interpreter is shutting down: no new threads
+                self._threadless = True
+            else:
+                self._thread = thread
         self._changed.notify()
 
     def _loop(self) -> None:
         while group := self._next_group():
-            try:
-                self._write(group)
-            except BaseException as error:
-                _fail_all(group, error)
+            self._work_off(group)
+
+    def _work_here(self) -> None:
+        """Without a thread, the caller writes what it queued."""
+        while self._threadless:
             with self._changed:
-                self._bytes -= group.size
+                if not (self._tasks or self._appends):
+                    return
+                group = self._take()
+            self._work_off(group)
+
+    def _work_off(self, group: Group) -> None:
+        try:
+            self._write(group)
+        except BaseException as error:  # a bug, too, must reach who waits
+            _fail_all(group, error)
+        with self._changed:
+            self._bytes -= group.size
 
     def _next_group(self) -> Group | None:
         with self._changed:

@@ -34,7 +34,8 @@ class DeadLetter:
         failed_at: Nanoseconds since the epoch.
         retried_as: Position it was appended again under; None when it never was.
         size: Payload bytes.
-        payload: The request; None in `list`, which may show thousands.
+        payload: The request; None in `list`, which may show thousands; empty once it was retried
+            and every group has passed the record it became.
     """
 
     id: int
@@ -108,7 +109,7 @@ class DeadLetters:
         store nothing twice.
 
         Raises:
-            Reject: No dead letter of that id.
+            Reject: No dead letter of that id, or it was retried and processed long ago.
             Retry: The disk refuses.
         """
         position = self._log.run(lambda connection: _retry(connection, letter))
@@ -148,14 +149,26 @@ def insert(connection: sqlite3.Connection, group: str, stored: StoredRecord, rea
     return int(row[0])
 
 
+def drop_stored_payloads(connection: sqlite3.Connection, floor: int) -> None:
+    """Keep only the story of those that were retried and that every group has since passed."""
+    connection.execute(
+        "UPDATE dead_letters SET payload = x'' WHERE retried_as < ? AND length(payload) > 0",
+        (floor,),
+    )
+
+
 def _retry(connection: sqlite3.Connection, letter: int) -> int:
     row = connection.execute(
-        "SELECT payload, spans, received_at, project, signal FROM dead_letters WHERE id = ?",
+        "SELECT payload, spans, received_at, project, signal, size, retried_as"
+        " FROM dead_letters WHERE id = ?",
         (letter,),
     ).fetchone()
     if row is None:
         raise Reject(f"there is no dead letter {letter}")
-    record = Record(*row)
+    *fields, size, retried_as = row
+    record = Record(*fields)
+    if len(record.payload) != size:
+        raise Reject(f"dead letter {letter} was sent again as record {retried_as} and processed")
     position = records.next_position(connection)
     records.insert(connection, position, [(record, records.checksum(record))])
     connection.execute("UPDATE dead_letters SET retried_as = ? WHERE id = ?", (position, letter))
@@ -166,4 +179,11 @@ def _letter(row: tuple[Any, ...]) -> DeadLetter:
     return DeadLetter(*row)
 
 
-__all__ = ["DAMAGED_GROUP", "DeadLetter", "DeadLetters", "Transactions"]
+__all__ = [
+    "DAMAGED_GROUP",
+    "DeadLetter",
+    "DeadLetters",
+    "Transactions",
+    "drop_stored_payloads",
+    "insert",
+]

@@ -29,7 +29,7 @@ from agentstack_processors.verdicts import ConfigError, Reject, Retry
 
 from agentstack_exporters.log import fork, records, scan
 from agentstack_exporters.log.committer import Append, Committer
-from agentstack_exporters.log.dead_letters import DAMAGED_GROUP, DeadLetters
+from agentstack_exporters.log.dead_letters import DAMAGED_GROUP, DeadLetters, drop_stored_payloads
 from agentstack_exporters.log.dead_letters import insert as insert_dead_letter
 from agentstack_exporters.log.protocol import Commit, Record, StoredRecord
 from agentstack_exporters.log.sqlite_file import PAGE_BYTES, LogFile, retrying, set_aside
@@ -405,6 +405,7 @@ def _delete_step(connection: sqlite3.Connection) -> int:
     if floor is None or first is None or first >= floor:
         return 0
     records.keep_floor(connection)
+    drop_stored_payloads(connection, floor)
     return connection.execute(
         "DELETE FROM records WHERE position < ?", (min(floor, first + TRIM_STEP),)
     ).rowcount
