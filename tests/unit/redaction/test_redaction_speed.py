@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Time grows with the text and not with its square, whatever the text."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from agentstack_processors.redaction import Redactor
+
+# Each is repeated to size: what a regular expression would go back over again and again.
+_HOSTILE = {
+    "letters": "a",
+    "at signs": "@",
+    "half addresses": "a@a",
+    "domains": "a.",
+    "labels": "@a.a-",
+    "percent": "%40a.",
+    "digits": "1",
+    "ones and dashes": "1-",
+    "card groups": "4111 ",
+    "social groups": "123-45-",
+    "phones": "(555) 12",
+    "plus": "+4 ",
+    "backslashes": "\\",
+    "backslash u": "\\u004",
+    "escapes": "\\u0040",
+    "jwt heads": "eyJ",
+    "jwt parts": "eyJaaaaaaaaa.",
+    "keys": "sk-",
+    "pem heads": "-----BEGIN PRIVATE KEY-----",
+    "pem dashes": "-----BEGIN PRIVATE KEY-----a-a",
+    "bearers": "Bearer ",
+    "quotes": '"a":"',
+    "secrets": '"token" : ',
+    "words": "password secret authorization: ",
+    "ssn words": "ssn phone mobile 000-00-000 ",
+    "spaces": " ",
+    "newlines": "\n",
+    "aws": "secret_access_key = AAAA",
+}
+
+
+def _cost(redactor: Redactor, text: str) -> float:
+    best = float("inf")
+    for _ in range(3):
+        begin = time.process_time()
+        redactor.scrub(text)
+        best = min(best, time.process_time() - begin)
+    return best
+
+
+@pytest.mark.parametrize("name", _HOSTILE)
+def test_ten_times_the_text_costs_ten_times_the_time(name):
+    redactor = Redactor()
+    piece = _HOSTILE[name]
+    small, large = (piece * (size // len(piece)) for size in (50_000, 500_000))
+    # 10 is linear and 100 is quadratic; the rest is caches and a busy machine.
+    assert _cost(redactor, large) < 30 * max(_cost(redactor, small), 0.0005)
+
+
+@pytest.mark.parametrize("name", _HOSTILE)
+def test_a_hostile_request_is_judged_in_linear_time_too(name):
+    redactor = Redactor()
+    data = (_HOSTILE[name] * (1_000_000 // len(_HOSTILE[name]))).encode()
+    begin = time.process_time()
+    redactor.suspicious(data)
+    assert time.process_time() - begin < 3
+
+
+def test_clean_text_costs_a_fraction_of_asking_every_pattern():
+    """0.15 ms for 2 KB is the bar; here as a ratio, which holds on slow machines too."""
+    redactor = Redactor()
+    text = json.dumps(
+        {"content": "The agent looked up booking #4521 for $12.50 on 2026-03-14. " * 33}
+    )
+    patterns = redactor._patterns
+    rounds = 200
+    begin = time.process_time()
+    for _ in range(rounds):
+        redactor.scrub(text)
+    ours = time.process_time() - begin
+    begin = time.process_time()
+    for _ in range(rounds // 10):
+        for pattern in patterns:
+            list(pattern.find(text))
+    every = (time.process_time() - begin) * 10
+    assert ours < every / 4
