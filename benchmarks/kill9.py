@@ -206,12 +206,12 @@ def measure(
     with tempfile.TemporaryDirectory(prefix="agentstack-kill9-") as folder:
         data = Path(folder) / "data"
         load.start()
-        for number in range(rounds):
+        for _ in range(rounds):
             process = launch(data)
             try:
-                if number and rng.random() < 0.25:
+                if rng.random() < 0.25:
                     early += 1
-                    time.sleep(rng.uniform(0.05, 1.5))  # likely in the middle of recovery
+                    time.sleep(rng.uniform(0.05, 1.5))  # in the middle of set-up or recovery
                 else:
                     server = ready(process)
                     slowest = max(slowest, server.seconds_to_ready)

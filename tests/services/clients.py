@@ -56,7 +56,7 @@ def _python(protocol: str, *extra: str) -> Callable[[Target, str, int], None]:
         endpoint = target.grpc if protocol == "grpc" else f"http://{target.http}/v1/traces"
         script = artefacts.HERE / "python" / "send.py"
         arguments: list[str | Path] = [protocol, TRACE, endpoint, trace_id, str(base), *extra]
-        artefacts.run(sys.executable, script, *arguments, cwd=Path("/"), timeout=60)
+        artefacts.run(sys.executable, script, *arguments, cwd=Path("/"), timeout=120)
 
     return send
 
@@ -66,7 +66,7 @@ def _javascript(protocol: str, *extra: str) -> Callable[[Target, str, int], None
         folder = artefacts.javascript_clients()
         url = f"http://{target.grpc}" if protocol == "grpc" else f"http://{target.http}/v1/traces"
         arguments: list[str | Path] = [protocol, TRACE, url, trace_id, str(base), *extra]
-        artefacts.run("node", folder / "send.mjs", *arguments, cwd=folder, timeout=60)
+        artefacts.run("node", folder / "send.mjs", *arguments, cwd=folder, timeout=120)
 
     return send
 
@@ -75,7 +75,7 @@ def _go(*extra: str) -> Callable[[Target, str, int], None]:
     def send(target: Target, trace_id: str, base: int) -> None:
         program = artefacts.go_programs() / "send"
         arguments: list[str | Path] = [TRACE, target.grpc, trace_id, str(base), *extra]
-        artefacts.run(program, *arguments, cwd=Path("/"), timeout=60)
+        artefacts.run(program, *arguments, cwd=Path("/"), timeout=120)
 
     return send
 

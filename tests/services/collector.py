@@ -39,7 +39,7 @@ class Collector:
         """Everything it logged so far."""
         return self._log.read_text()
 
-    def wait_until_it_says(self, words: str, timeout: float = 20) -> str:
+    def wait_until_it_says(self, words: str, timeout: float = 60) -> str:
         """The first log line that holds `words`."""
         deadline = time.monotonic() + timeout
         while True:

@@ -41,7 +41,7 @@ def send(target: Collector, *requests: ExportTraceServiceRequest | bytes) -> Non
         export = channel.unary_unary(_EXPORT)
         for request in requests:
             payload = request if isinstance(request, bytes) else request.SerializeToString()
-            export(payload, timeout=10)
+            export(payload, timeout=30)
 
 
 def trace(trace_id: str, base: int, spans: int = 5) -> ExportTraceServiceRequest:

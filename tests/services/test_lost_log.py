@@ -31,7 +31,7 @@ def _send_one(up: Up, trace_id: str, base: int) -> None:
         end_time_unix_nano=base * 10**9 + 1,
     )
     with grpc.insecure_channel(up.grpc) as channel:
-        channel.unary_unary(_EXPORT)(request.SerializeToString(), timeout=10)
+        channel.unary_unary(_EXPORT)(request.SerializeToString(), timeout=30)
 
 
 def test_spans_sent_after_the_log_was_lost_are_stored_beside_the_old_ones(
@@ -48,7 +48,7 @@ def test_spans_sent_after_the_log_was_lost_are_stored_beside_the_old_ones(
             file.unlink()
         up.start()
         _send_one(up, after, base)
-        up.wait_for(1, f"trace_id = '{after}'", timeout=10)
+        up.wait_for(1, f"trace_id = '{after}'")
         assert up.count(f"trace_id = '{before}'") == 1
     finally:
         up.stop()

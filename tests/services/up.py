@@ -134,7 +134,7 @@ class Up:
             raise AssertionError(f"{error.code}: {error.read().decode()[:500]}") from error
         return int((rows["rows"] if isinstance(rows, dict) else rows)[0]["n"])
 
-    def wait_for(self, spans: int, where: str = "1", timeout: float = 30) -> None:
+    def wait_for(self, spans: int, where: str = "1", timeout: float = 60) -> None:
         """Until that many distinct spans are queryable."""
         deadline = time.monotonic() + timeout
         while (found := self.count(where)) < spans:
