@@ -63,13 +63,16 @@ def _ingest(file: SqliteLog, log: Log, processing: pipeline.Pipeline) -> int:
 def _processed(stored: StoredRecord, processing: pipeline.Pipeline) -> Record | None:
     record = stored.record
     try:
-        made, answer = processing.process(record.signal, record.payload, record.project)
+        checked = processing.check(record.signal, record.payload)
     except Reject as fault:
         logger.warning("record %d of the spool was left out: %s", stored.position, fault.reason)
         return None
-    if answer.rejected:
-        logger.warning("record %d of the spool: %s", stored.position, answer.message)
-    return made
+    if checked.rejected:
+        logger.warning("record %d of the spool: %s", stored.position, "; ".join(checked.reasons))
+    if not checked.spans:
+        return None
+    scrub = processing.suspicious(checked)
+    return processing.record(record.signal, checked, record.project, scrub=scrub)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _TEXT = 600
 _POOL = 4 << 20
+_LETTERS = b"etaoinshrdlu    " * 16
 _PER_TRACE = 10
 _SECONDS = 20.0
 
@@ -35,8 +36,7 @@ class Requests:
         self.spans = spans
         # Load, not secrets: speed and repeatability matter.
         self._rng = random.Random(seed)  # noqa: S311  # nosec B311
-        letters = self._rng.choices(b"etaoinshrdlu    ", k=_POOL)
-        self._pool = bytes(letters).decode()
+        self._pool = os.urandom(_POOL).translate(_LETTERS).decode()
         self._request = ExportTraceServiceRequest()
         resource = self._request.resource_spans.add()
         _text(resource.resource, "service.name", service)
@@ -90,20 +90,20 @@ def send(
         spans: Spans in a request.
         rate: Spans a second over all connections; 0 for as fast as answers come.
     """
-    each = [Sent() for _ in range(connections)]
+    each = [(Requests(service, spans, index), Sent()) for index in range(connections)]
     until = time.monotonic() + seconds
     pause = connections * spans / rate if rate else 0.0
     threads = [
-        threading.Thread(
-            target=_sender, args=(address, Requests(service, spans, index), sent, until, pause)
-        )
-        for index, sent in enumerate(each)
+        threading.Thread(target=_sender, args=(address, requests, sent, until, pause))
+        for requests, sent in each
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return Sent(sum(sent.acknowledged for sent in each), sum(sent.refused for sent in each))
+    return Sent(
+        *(sum(getattr(sent, name) for _, sent in each) for name in ("acknowledged", "refused"))
+    )
 
 
 def _sender(address: str, requests: Requests, sent: Sent, until: float, pause: float) -> None:
