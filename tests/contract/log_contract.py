@@ -38,7 +38,7 @@ class LogContract:
     def fill(self, log: Log, count: int, size: int = 100) -> list[Record]:
         records = [numbered(n, size) for n in range(count)]
         for future in [log.append(record) for record in records]:
-            future.result(10)
+            future.result(30)
         return records
 
     def test_what_is_read_is_what_was_appended(self, log: Log) -> None:
@@ -49,19 +49,19 @@ class LogContract:
             project="Zürich\0⚡",
             signal="logs",
         )
-        position = log.append(record).result(10)
+        position = log.append(record).result(30)
         (stored,) = log.read(position)
         assert (stored.position, stored.record) == (position, record)
 
     @pytest.mark.parametrize("size", [0, 1, 4095, 4096, 16_384, 530_000, 5_000_000])
     def test_a_payload_of_any_size_comes_back(self, log: Log, size: int) -> None:
         record = numbered(3, size)
-        position = log.append(record).result(10)
+        position = log.append(record).result(30)
         assert log.read(position)[0].record == record
 
     def test_positions_follow_the_order_of_appends_without_gaps(self, log: Log) -> None:
         start = log.end()
-        positions = [f.result(10) for f in [log.append(numbered(n)) for n in range(300)]]
+        positions = [f.result(30) for f in [log.append(numbered(n)) for n in range(300)]]
         assert positions == list(range(start, start + 300))
         assert log.end() == start + 300
 
@@ -70,7 +70,7 @@ class LogContract:
 
         def work(thread: int) -> None:
             mine = range(thread * 50, thread * 50 + 50)
-            positions.extend(log.append(numbered(n)).result(10) for n in mine)
+            positions.extend(log.append(numbered(n)).result(30) for n in mine)
 
         threads = [threading.Thread(target=work, args=(t,)) for t in range(8)]
         for thread in threads:
@@ -105,7 +105,7 @@ class LogContract:
         arrived: list[bool] = []
         thread = threading.Thread(target=lambda: arrived.append(log.wait(end, 30)))
         thread.start()
-        log.append(numbered(1)).result(10)
+        log.append(numbered(1)).result(30)
         thread.join(20)
         assert arrived == [True]
 
@@ -160,7 +160,7 @@ class LogContract:
     def test_an_append_after_close_is_told_to_retry(self, log: Log) -> None:
         log.close()
         with pytest.raises(Retry):
-            log.append(numbered(1)).result(10)
+            log.append(numbered(1)).result(30)
 
     def test_trim_keeps_what_one_group_has_not_read(self, log: Log) -> None:
         if not self.trims:
@@ -184,7 +184,7 @@ class LogContract:
         log.close()
         again = open_log()
         assert again.end() == 5
-        assert again.append(numbered(1)).result(10) == 5
+        assert again.append(numbered(1)).result(30) == 5
         again.close()
 
     def test_a_dead_letter_put_twice_is_kept_once_with_its_first_reason(self, log: Log) -> None:

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
-from agentstack_processors.otlp.reference import decode_logs, decode_traces
-from agentstack_processors.verdicts import ConfigError, Reject
-from tests.fakes.store_requests import TraceRequest, fresh_project, log_request
-
 from agentstack_exporters.clickhouse import migrations
 from agentstack_exporters.clickhouse.protocol import Store
+from agentstack_processors.otlp.reference import decode_logs, decode_traces
+from agentstack_processors.verdicts import ConfigError, Reject
+
+from tests.fakes.store_requests import TraceRequest, fresh_project, log_request
 
 DAY = 86_400 * 10**9
 
@@ -224,7 +224,7 @@ class StoreContract:
 
     def test_migrating_again_does_nothing(self, store: Store) -> None:
         assert store.migrate() == []
-        names = [row["name"] for row in store.query("SELECT name FROM schema_migrations FINAL")]
+        names = [row["name"] for row in store.query("SELECT name FROM schema_migrations")]
         assert sorted(names) == [migration.name for migration in migrations.load()]
 
     def test_what_was_stored_is_there_after_opening_again(
@@ -254,8 +254,8 @@ class StoreContract:
         )
         text = "\n".join(row["explain"] for row in plan)
         assert "PrimaryKey" in text
-        granules = [line for line in text.splitlines() if "Granules:" in line]
-        read, of = granules[-1].rsplit(":", 1)[1].split("/")
+        granules = text.split("PrimaryKey", 1)[1].split("Granules:", 1)[1].split()[0]
+        read, of = granules.split("/")
         assert int(read) <= 2 < int(of)
 
     def test_grafanas_own_query_for_a_trace_is_answered(self, store: Store) -> None:

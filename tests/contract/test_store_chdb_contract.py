@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.contract.store_contract import StoreContract
-
 from agentstack_exporters.clickhouse.chdb import ChdbStore, Config
 from agentstack_exporters.clickhouse.protocol import Store
+
+from tests.contract.store_contract import StoreContract
 
 
 class Shared:

@@ -8,11 +8,11 @@ import uuid
 from collections import Counter
 from typing import Any
 
+from agentstack_exporters.clickhouse.protocol import Store
 from agentstack_processors.otlp.reference import decode_logs, decode_traces
 from agentstack_processors.otlp.stamp import stamp
-from tests.fakes.store_requests import fresh_project
 
-from agentstack_exporters.clickhouse.protocol import Store
+from tests.fakes.store_requests import fresh_project
 
 RECEIVED_AT = 1_790_000_000_123_456_789
 

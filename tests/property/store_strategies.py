@@ -9,6 +9,7 @@ from agentstack_processors.semconv.dialects import COLUMNS, FOREIGN_KEYS
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
 from tests.fakes.store_requests import any_value, put
 
 _TEXT = st.text(max_size=12) | st.sampled_from(

@@ -11,14 +11,13 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agentstack_processors.otlp.delimited import delimit
-
 from agentstack_exporters.clickhouse import errors, migrations, rows, settings
 from agentstack_exporters.clickhouse.literals import parameters
 from agentstack_exporters.clickhouse.protocol import Row
 from agentstack_exporters.clickhouse.retention import Retention
 from agentstack_exporters.clickhouse.statement import read_only
 from agentstack_exporters.log.protocol import Signal
+from agentstack_processors.otlp.delimited import delimit
 
 #: Real servers have this function; the build inside the wheel was compiled without it.
 _BASE64 = """CREATE FUNCTION IF NOT EXISTS base64Encode AS (b) -> if(isNull(b), NULL, concat(
@@ -51,13 +50,14 @@ class HttpStore:
         self, payloads: Sequence[bytes], *, token: str, signal: Signal = "traces"
     ) -> None:
         schema = settings.schema_of(signal)
-        statement = settings.insert_otlp_statement(signal, schema, token)
-        self._insert(f"{statement} FORMAT Protobuf", delimit(payloads))
+        table, options = settings.otlp_insert(signal, schema, token)
+        self._insert(f"INSERT INTO {table} SETTINGS {options} FORMAT Protobuf", delimit(payloads))
 
     def insert(
         self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, token: str
     ) -> None:
-        statement = settings.insert_statement(table, tuple(columns), token)
+        target, options = settings.row_insert(table, columns, token)
+        statement = f"INSERT INTO {target} SETTINGS {options}"
         body = "\n".join(json.dumps(list(row), default=str) for row in rows).encode()
         self._insert(f"{statement} FORMAT JSONCompactEachRow", body)
 

@@ -6,16 +6,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+from agentstack_exporters.clickhouse.protocol import Store
 from hypothesis import given, settings
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
 from tests.contract.store_contract import StoreContract
 from tests.property.store_decoding import assert_logs_decode_equally, assert_traces_decode_equally
 from tests.property.store_strategies import log_requests, trace_requests
 from tests.services.clickhouse_http_store import HttpStore
 from tests.services.clickhouse_server import running
-
-from agentstack_exporters.clickhouse.protocol import Store
 
 pytestmark = pytest.mark.services
 

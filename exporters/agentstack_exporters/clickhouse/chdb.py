@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from agentstack_processors.otlp.delimited import delimit
-from agentstack_processors.verdicts import ConfigError, Reject, Retry
+from agentstack_processors.verdicts import ConfigError, Retry
 
 from agentstack_exporters.clickhouse import engine, errors, migrations, rows, settings
 from agentstack_exporters.clickhouse.protocol import Row
@@ -118,26 +118,24 @@ class ChdbStore:
         self, payloads: Sequence[bytes], *, token: str, signal: Signal = "traces"
     ) -> None:
         """See `Store.insert_otlp`."""
-        statement = settings.insert_otlp_statement(signal, self._schemas[signal], token)
-        self._insert(statement, "Protobuf", delimit(payloads))
+        table, options = settings.otlp_insert(signal, self._schemas[signal], token)
+        self._insert(table, options, "Protobuf", delimit(payloads))
 
     def insert(
         self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, token: str
     ) -> None:
         """See `Store.insert`. Times are ISO 8601 text or `datetime`."""
-        if any("`" in name or "\\" in name for name in (table, *columns)):
-            raise Reject("a table or column name may not contain ` or \\")
+        target, options = settings.row_insert(table, columns, token)
         body = "\n".join(json.dumps(list(row), default=str) for row in rows).encode()
-        statement = settings.insert_statement(table, tuple(columns), token)
-        self._insert(statement, "JSONCompactEachRow", body)
+        self._insert(target, options, "JSONCompactEachRow", body)
 
-    def _insert(self, statement: str, form: str, body: bytes) -> None:
+    def _insert(self, table: str, options: str, form: str, body: bytes) -> None:
         if not body:
             return
         with self._writing() as connection:
             try:
-                connection.insert(statement, form, body)
-            except RuntimeError as error:
+                connection.insert(table, options, form, body)
+            except (RuntimeError, OSError) as error:
                 raise errors.insert_verdict(error) from error
 
     def query(self, sql: str, params: Mapping[str, Any] | None = None) -> list[Row]:

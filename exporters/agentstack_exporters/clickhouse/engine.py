@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -13,7 +15,7 @@ from urllib.parse import quote
 from agentstack_processors.verdicts import ConfigError
 
 from agentstack_exporters.clickhouse import engine_config, errors, settings
-from agentstack_exporters.clickhouse.literals import parameters
+from agentstack_exporters.clickhouse.literals import parameters, quoted
 
 if TYPE_CHECKING:
     from agentstack_exporters.clickhouse.chdb import Config
@@ -39,15 +41,45 @@ class Connection:
         answer = self._connection.query(sql, "JSONEachRow", params=parameters(params))
         return bytes(answer.bytes() or b"") if answer is not None else b""
 
-    def insert(self, statement: str, form: str, body: bytes) -> None:
-        """Run an INSERT whose data is `body` in the input format `form`. Errors as in `run`."""
-        with self._connection.send_insert(statement, form) as stream:
-            stream.append(body)
-            stream.finish()
+    def insert(self, table: str, options: str, form: str, body: bytes) -> None:
+        """INSERT `body`, which is in the input format `form`, all of it or an error.
+
+        The body is handed over as a file. chDB's streaming insert would take it from memory, but
+        it swallows what fails behind the parser: a full disk or a throwing view looks like success.
+
+        Args:
+            table: Table, perhaps with a list of columns.
+            options: What follows SETTINGS.
+            form: Input format.
+            body: All the data.
+
+        Raises:
+            RuntimeError: The engine's error.
+            OSError: No room for the file.
+        """
+        with _as_file(body) as file:
+            self.run(
+                f"INSERT INTO {table} FROM INFILE {quoted(file)} SETTINGS {options} FORMAT {form}"
+            )
 
     def close(self) -> None:
         """Release the connection; the last one closes the engine."""
         self._connection.close()
+
+
+@contextlib.contextmanager
+def _as_file(body: bytes) -> Iterator[str]:
+    """A path that reads as `body`: in memory where the system can, else a temporary file."""
+    if hasattr(os, "memfd_create"):
+        with os.fdopen(os.memfd_create("agentstack-insert"), "wb") as memory:
+            memory.write(body)
+            memory.flush()
+            yield f"/proc/self/fd/{memory.fileno()}"
+    else:
+        with tempfile.NamedTemporaryFile(prefix="agentstack-insert-") as file:
+            file.write(body)
+            file.flush()
+            yield file.name
 
 
 def open_writer(path: Path, config: Config) -> Connection:

@@ -38,7 +38,7 @@ def parameter(value: Any) -> str:
     if isinstance(value, str):
         return value.translate(_ESCAPES)
     if isinstance(value, Mapping | list | tuple | set | frozenset):
-        return _nested(value).translate({ord("\\"): "\\\\"})
+        return _nested(value)
     return _plain(value)
 
 

@@ -8,9 +8,7 @@ from typing import Any
 
 from agentstack_exporters.clickhouse.protocol import Row
 
-_decode = json.JSONDecoder(
-    object_pairs_hook=lambda pairs: _first_wins(pairs)
-).decode
+_decode = json.JSONDecoder(object_pairs_hook=lambda pairs: _first_wins(pairs)).decode
 
 
 def parse(answer: bytes) -> list[Row]:

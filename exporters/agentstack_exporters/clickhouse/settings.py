@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import resources
 from typing import Final
+
+from agentstack_processors.verdicts import Reject
 
 from agentstack_exporters.clickhouse.literals import quoted
 from agentstack_exporters.log.protocol import Signal
@@ -50,21 +53,23 @@ def schema_of(signal: Signal) -> str:
     return (folder / _MESSAGES[signal][1]).read_text("utf-8")
 
 
-def insert_otlp_statement(signal: Signal, schema: str, token: str) -> str:
-    """INSERT of varint-delimited requests, without a FORMAT clause."""
+def otlp_insert(signal: Signal, schema: str, token: str) -> tuple[str, str]:
+    """Table and SETTINGS for an INSERT of varint-delimited requests in `FORMAT Protobuf`."""
     table, _, message = _MESSAGES[signal]
-    settings = {
+    options = {
         **INSERT,
         "format_schema_source": "'string'",
         "format_schema": quoted(schema),
         "format_schema_message_name": quoted(message),
         "insert_deduplication_token": quoted(token),
     }
-    return f"INSERT INTO {table} SETTINGS {clause(settings)}"
+    return table, clause(options)
 
 
-def insert_statement(table: str, columns: tuple[str, ...], token: str) -> str:
-    """INSERT of plain rows, without a FORMAT clause."""
+def row_insert(table: str, columns: Sequence[str], token: str) -> tuple[str, str]:
+    """Table with columns, and SETTINGS, for an INSERT in `FORMAT JSONCompactEachRow`."""
+    if any("`" in name or "\\" in name for name in (table, *columns)):
+        raise Reject("a table or column name may not contain ` or \\")
     names = ", ".join(f"`{name}`" for name in columns)
-    settings = {**INSERT, "insert_deduplication_token": quoted(token)}
-    return f"INSERT INTO `{table}` ({names}) SETTINGS {clause(settings)}"
+    options = {**INSERT, "insert_deduplication_token": quoted(token)}
+    return f"`{table}` ({names})", clause(options)
