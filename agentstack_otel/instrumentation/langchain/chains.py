@@ -55,7 +55,7 @@ def classify(
         return _hidden(text)
     if parent is None:
         return Chain(WORKFLOW, text, f"invoke_workflow {text}".strip())
-    return _hidden(text) if _is_noise(text, tags) else Chain(STEP, text, f"step {text}")
+    return _hidden(text) if _is_noise(text) else Chain(STEP, text, f"step {text}")
 
 
 def _graph(name: str, metadata: Mapping[str, Any], parent: Run | None, graph: Any) -> Chain:
@@ -78,13 +78,8 @@ def _generic(name: str) -> bool:
     return not name or name.startswith("Runnable")
 
 
-def _is_noise(name: str, tags: Sequence[str]) -> bool:
-    return (
-        _generic(name)
-        or name in _HIDDEN_NAMES
-        or name.startswith(("__", "ChannelWrite<"))
-        or _HIDDEN_TAG in tags
-    )
+def _is_noise(name: str) -> bool:
+    return _generic(name) or name in _HIDDEN_NAMES or name.startswith(("__", "ChannelWrite<"))
 
 
 def attributes(chain: Chain, metadata: Mapping[str, Any], parent: Run | None) -> dict[str, Any]:

@@ -52,7 +52,10 @@ class Membership:
         """Adds our handler to both lists unless it is there or a rival has the manager."""
         # Every run makes several managers, and nearly all of them hold our handler or nothing.
         handlers, inheritable = manager.handlers, manager.inheritable_handlers
-        if len(handlers) == len(inheritable) == 1 and handlers[0] is inheritable[0] is self._handler:
+        if (
+            len(handlers) == len(inheritable) == 1
+            and handlers[0] is inheritable[0] is self._handler
+        ):
             return
         if any(map(is_rival, handlers)) or any(map(is_rival, inheritable)):
             if not self._replace:

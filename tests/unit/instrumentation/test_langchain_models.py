@@ -102,6 +102,15 @@ def test_messages_system_instructions_and_tools_are_json_with_parts(traced: Trac
     assert set(definition["parameters"]["properties"]) == {"a", "b"}
 
 
+def test_a_system_message_in_the_middle_stays_where_it_was(traced: Traced) -> None:
+    conversation = [HumanMessage("hi"), SystemMessage("be brief"), HumanMessage("go")]
+    ScriptedChatModel(lines=[ANSWER]).invoke(conversation)
+    span = traced.one("chat scripted-1")
+    roles = [m["role"] for m in parsed(span, "gen_ai.input.messages")]
+    assert roles == ["user", "system", "user"]
+    assert "gen_ai.system_instructions" not in span.attributes
+
+
 def test_a_model_nobody_knows_the_name_of_is_still_a_chat_span(traced: Traced) -> None:
     ScriptedChatModel(lines=["hi"], model="", provider="").invoke("hello")
     span = traced.one("chat")

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -25,6 +26,7 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from agentstack_otel.instrumentation.langchain import AgentStackLangChainInstrumentor
+from agentstack_otel.instrumentation.langchain.context import Scope, async_steps, steps
 from agentstack_otel.instrumentation.langchain.handler import AgentStackCallbackHandler
 from agentstack_otel.instrumentation.langchain.recorder import Recorder
 from tests.fakes.chat_models import ScriptedChatModel, calls
@@ -161,6 +163,56 @@ def test_runs_that_never_end_are_evicted_oldest_first() -> None:
     assert all(s.attributes["agentstack.run.abandoned"] is True for s in traced.spans)
     recorder.tree.abandon_all()
     assert len(recorder.tree) == 0
+
+
+def test_a_failed_run_takes_the_runs_nobody_ended_below_it_along() -> None:
+    traced = Traced()
+    recorder = Recorder(traced.tracer, content=True)
+    handler = AgentStackCallbackHandler(recorder)
+    top, below, lowest = uuid4(), uuid4(), uuid4()
+    handler.on_chain_start(None, {}, run_id=top, name="job")
+    handler.on_tool_start({"name": "t"}, "x", run_id=below, parent_run_id=top)
+    handler.on_tool_start({"name": "u"}, "x", run_id=lowest, parent_run_id=below)
+    handler.on_chain_error(TimeoutError("late"), run_id=top)
+    assert traced.tree() == (
+        "invoke_workflow job  !TimeoutError\n"
+        "  execute_tool t  !TimeoutError\n"
+        "    execute_tool u  !TimeoutError"
+    )
+    assert len(recorder.tree) == 0
+    handler.on_tool_end("too late", run_id=below)
+    assert len(traced.spans) == 3
+
+
+def test_dropping_a_wrapped_generator_closes_the_one_inside_at_once() -> None:
+    closed: list[str] = []
+
+    def inner() -> Iterator[int]:
+        try:
+            yield 1
+            yield 2
+        finally:
+            closed.append("sync")
+
+    async def ainner() -> AsyncIterator[int]:
+        try:
+            yield 1
+            yield 2
+        finally:
+            closed.append("async")
+
+    held, aheld = inner(), ainner()  # referenced here: only an explicit close can end them
+    outer = steps(lambda: held, Scope("graph", None))
+    next(outer)
+    outer.close()
+
+    async def run() -> None:
+        aouter = async_steps(lambda: aheld, Scope("graph", None))
+        await aouter.__anext__()
+        await aouter.aclose()
+
+    asyncio.run(run())
+    assert closed == ["sync", "async"]
 
 
 def test_nothing_is_kept_after_a_run(traced: Traced) -> None:

@@ -199,6 +199,18 @@ def test_internals_are_hidden_and_their_children_move_up(traced: Traced) -> None
     assert traced.tree() == "invoke_workflow lcel\n  node ask\n    chat scripted-1"
 
 
+def test_a_runnable_the_user_tagged_as_hidden_is_hidden(traced: Traced) -> None:
+    def helper(text: str) -> str:
+        return str(ScriptedChatModel(lines=["yes"]).invoke(text).content)
+
+    hidden = RunnableLambda(helper).with_config(tags=["langsmith:hidden"])
+    graph = StateGraph(dict)
+    graph.add_node("ask", lambda state: {"a": hidden.invoke("ok?")})
+    graph.add_edge(START, "ask")
+    graph.compile(name="g").invoke({})
+    assert traced.tree() == "invoke_workflow g\n  node ask\n    chat scripted-1"
+
+
 def test_a_runnable_sequence_used_as_a_node_is_no_edge(traced: Traced) -> None:
     graph = StateGraph(dict)
 
