@@ -23,6 +23,7 @@ APPLICATION_ID = 0x41474C47  # "AGLG", in the file header, so that `file` and we
 FORMAT = 1
 # 16 KiB: against 4 KiB half the CPU for 530 KB records; 64 KiB makes small commits write more.
 PAGE_BYTES = 16 << 10
+WAL_BYTES = 64 << 20
 FORK_SECONDS = 1.0  # how long a fork may wait for a transaction: it is the user's thread
 CHECKPOINT_PAGES = (16 << 20) // PAGE_BYTES
 
@@ -54,6 +55,7 @@ class LogFile:
         self._reader: sqlite3.Connection | None = None
         self._closed = False
         self._fork_safe = True
+        self._next_restart = 0.0
         self._open()
 
     @contextlib.contextmanager
@@ -73,6 +75,7 @@ class LogFile:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+            self._bound_wal(connection)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -170,6 +173,22 @@ class LogFile:
             connection.close()
             raise
         return connection
+
+    def _bound_wal(self, connection: sqlite3.Connection) -> None:
+        """SQLite reuses its WAL only when it finds nobody reading, which under load may be never.
+
+        So beyond WAL_BYTES our readers are held off for a moment; those of other processes are
+        not waited for; when they are in the way, the next attempt is five seconds later.
+        """
+        now = time.monotonic()
+        if now < self._next_restart or _size(Path(f"{self.path}-wal")) <= WAL_BYTES:
+            return
+        self._next_restart = now + 5
+        with self._read_lock, contextlib.suppress(sqlite3.Error):
+            connection.execute("PRAGMA busy_timeout = 50")
+            busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            self._next_restart = now + 5 if busy else 0.0
+        connection.execute(f"PRAGMA busy_timeout = {int(self._busy_seconds * 1000)}")
 
     def _close_connections(self) -> None:
         for connection in (self._reader, self._writer):
@@ -290,7 +309,7 @@ def _set_up(connection: sqlite3.Connection, synchronous: str, path: Path) -> Non
         )
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-    connection.execute("PRAGMA journal_size_limit = 67108864")
+    connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
     # Debian compiles it on: zeroing every freed page costs 30 % of a record's life.
     connection.execute("PRAGMA secure_delete = OFF")
 
