@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 # What the last word of a key must be. `tokens`, `token_count` and `max_tokens` count things and
 # `public_key`, `primary_key`, `cache_key` are no secrets: none of them ends like these.
@@ -29,6 +30,7 @@ _STEM = re.compile("key|passw|passp|secret|token|authorization|cookie|credential
 MAX_KEY = 256  # characters; what is longer is no name
 
 
+@lru_cache(maxsize=4096)  # the same few keys stand in every span
 def names_a_secret(key: str) -> bool:
     """Whether the last dotted part of `key` ends in a word for a secret.
 

@@ -22,7 +22,7 @@ from agentstack_processors.redaction.escapes import View
 from agentstack_processors.redaction.folding import TABLE
 from agentstack_processors.redaction.keys import MAX_KEY, SECRET_WORDS, names_a_secret
 from agentstack_processors.redaction.patterns import Pattern
-from agentstack_processors.redaction.searching import contains, positions
+from agentstack_processors.redaction.searching import positions, searcher
 
 _BEFORE, _AFTER = 96, 320  # bytes; further than any row of the table needs to decide
 _AFTER_NUMBER = 64  # numbers are short
@@ -101,6 +101,7 @@ class RequestFilter:
         return False
 
     def _hits(self, data: bytes, folded: bytes) -> Iterator[tuple[int, Sequence[Pattern]]]:
+        contains = searcher(len(data))
         present: set[bytes] = set()
         for text, table in ((data, self._in_bytes), (folded, self._in_folded)):
             for needle, patterns in table.items():
@@ -134,7 +135,7 @@ class RequestFilter:
 
 def _hiding(data: bytes, folded: bytes) -> Iterator[int]:
     r"""Characters that hide from substring search: `\u0040` and separators beyond ASCII."""
-    if contains(data, b"\\u"):
+    if searcher(len(data))(data, b"\\u"):
         for position in positions(data, b"\\u"):
             match = _HIDDEN.match(data, position)
             # A dash hides something only inside a number.
