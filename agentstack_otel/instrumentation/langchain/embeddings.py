@@ -17,7 +17,7 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.trace import Span, SpanKind
 
 from agentstack_otel.instrumentation.langchain import attributes as names
-from agentstack_otel.instrumentation.langchain import spans
+from agentstack_otel.instrumentation.langchain import inner, spans
 from agentstack_otel.instrumentation.langchain.context import Active
 from agentstack_otel.instrumentation.langchain.recorder import Recorder, guarded
 
@@ -83,6 +83,7 @@ class _Embedding:
         name = f"embeddings {found.get(names.REQUEST_MODEL, '')}".strip()
         self._span = recorder.tracer.start_span(name, kind=SpanKind.CLIENT, attributes=found)
         context = trace.set_span_in_context(self._span)
+        context = inner.has_embedding_span(context)
         self._active = Active(otel_context.set_value(_INSIDE, True, context))
 
     def __enter__(self) -> _Embedding:

@@ -14,7 +14,7 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from agentstack_otel.instrumentation.langchain import attributes as names
-from agentstack_otel.instrumentation.langchain import chains, content, llm, serialize
+from agentstack_otel.instrumentation.langchain import chains, content, inner, llm, serialize
 from agentstack_otel.instrumentation.langchain.context import current_scope, unclaimed
 from agentstack_otel.instrumentation.langchain.recorder import Origin, Recorder, guarded
 from agentstack_otel.instrumentation.langchain.serialize import to_json, to_text
@@ -122,6 +122,7 @@ class AgentStackCallbackHandler(BaseCallbackHandler):
         found = llm.request_attributes(operation, params, origin.metadata)
         name = f"{operation} {found.get(names.REQUEST_MODEL, '')}".strip()
         run = self.recorder.start(origin, "llm", name, name, found, span_kind=SpanKind.CLIENT)
+        run.context = inner.has_inference_span(run.context)
         if scope := unclaimed("llm"):
             scope.bind(run)
         if run.recording and self.recorder.content:

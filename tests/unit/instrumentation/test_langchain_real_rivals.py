@@ -72,10 +72,10 @@ pytestmark = [
 ]
 
 
-def spans_of(order: list[str], policy: str) -> list[tuple[str, str]]:
+def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     places = [ROOT, ROOT / "processors", ROOT / "exporters"]
     done = subprocess.run(
-        [PYTHON, "-c", SCRIPT, ",".join(order), policy],
+        [PYTHON, "-c", script, *arguments],
         capture_output=True,
         text=True,
         timeout=100,
@@ -88,6 +88,11 @@ def spans_of(order: list[str], policy: str) -> list[tuple[str, str]]:
     )
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+def spans_of(order: list[str], policy: str) -> list[tuple[str, str]]:
+    done = run(SCRIPT, ",".join(order), policy)
     return [
         (scope, name)
         for scope, _, name in (line.partition(" | ") for line in done.stdout.splitlines())
@@ -116,3 +121,29 @@ def test_all_three_at_once_add_no_span_to_ours() -> None:
     found = spans_of(["ours", *RIVALS.values()], "replace")
     assert [name for scope, name in found if scope == SCOPE] == OURS
     assert {name for scope, name in found if scope != SCOPE} <= ALSO_WRAPPED["traceloop"]
+
+
+PROVIDER = """
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+exporter, provider = InMemorySpanExporter(), TracerProvider()
+provider.add_span_processor(SimpleSpanProcessor(exporter))
+from agentstack_otel.instrumentation.langchain import AgentStackLangChainInstrumentor
+AgentStackLangChainInstrumentor().instrument(tracer_provider=provider)
+from opentelemetry.util.genai.handler import TelemetryHandler
+from tests.fakes.chat_models import ScriptedChatModel
+handler = TelemetryHandler(tracer_provider=provider)
+def client():
+    with handler.inference("openai", request_model="gpt-x"):
+        pass
+client()
+ScriptedChatModel(lines=["hi"], seen=client).invoke("hello")
+client()
+print([span.name for span in exporter.get_finished_spans()])
+"""
+
+
+def test_a_providers_own_instrumentor_adds_no_second_chat_span() -> None:
+    done = run(PROVIDER)
+    assert done.stdout.strip() == "['chat gpt-x', 'chat scripted-1', 'chat gpt-x']"

@@ -322,3 +322,22 @@ def test_messages_streamed_out_of_a_graph_do_not_change_the_tree(traced: Traced)
         "invoke_workflow demo\n  node agent\n    chat scripted-1\n    edge agent → __end__"
     )
     assert traced.one("chat scripted-1").attributes["gen_ai.request.stream"] is True
+
+
+@pytest.mark.filterwarnings("ignore")  # the third version of this protocol is still beta
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_the_content_block_protocol_gives_the_same_tree(traced: Traced, asynchronous: bool) -> None:
+    app = react(StreamingChatModel(lines=[AIMessage("a b c")])).compile(name="demo")
+
+    async def read() -> None:
+        async for _ in await app.astream_events(QUESTION, version="v3"):
+            pass
+
+    if asynchronous:
+        asyncio.run(read())
+    else:
+        assert list(app.stream_events(QUESTION, version="v3"))
+    assert traced.tree() == (
+        "invoke_workflow demo\n  node agent\n    chat scripted-1\n    edge agent → __end__"
+    )
+    assert traced.one("chat scripted-1").attributes["gen_ai.request.stream"] is True
