@@ -12,6 +12,7 @@ from agentstack_processors.verdicts import AgentStackError, ConfigError
 from agentstack_otel.query.traces import Filter, recent
 
 _ID = re.compile(r"[0-9a-f]{4,32}")
+_WHOLE = re.compile(r"[0-9a-f]{32}")
 _SHOWN = 5
 
 
@@ -54,10 +55,11 @@ def resolve(store: Store, wanted: str, project: str = "") -> str:
 
 def spans(store: Store, wanted: str, project: str = "") -> list[Row]:
     """Rows of `trace_spans.sql` for the trace `wanted` names. Errors as in `resolve`."""
-    trace_id = resolve(store, wanted, project)
+    text = wanted.strip().lower().replace("-", "")
+    trace_id = text if _WHOLE.fullmatch(text) else resolve(store, wanted, project)
     rows = store.query(load("trace_spans"), {"project": project, "trace_id": trace_id})
     if not rows:
-        raise NotFound(f"no spans of trace {trace_id}; they may have been deleted by retention")
+        raise NotFound(f"no trace {trace_id}; `agentstack traces` lists those there are")
     return rows
 
 

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- All spans of one trace. The helper table says when the trace was, which turns the sort key into
--- a range; FINAL then merges the few rows that are left.
+-- a range; FINAL then merges the few rows that are left. A trace that is being stored this moment
+-- may not be in the helper yet: then there is no range, and the bloom filter on trace_id has to do.
 -- Parameters: project String, trace_id String (32 lower-case hex digits).
 SELECT
     project_id, trace_id, span_id, parent_span_id, name, kind, service_name,
@@ -20,7 +21,8 @@ WHERE ({project:String} = '' OR project_id = {project:String})
         WHERE trace_id = {trace_id:String}
     )
     AND toStartOfTenMinutes(start_time) <= (
-        SELECT toStartOfTenMinutes(max(end_time)) FROM spans_trace_id_ts
+        SELECT if(count() = 0, toDateTime('2106-01-01', 'UTC'), toStartOfTenMinutes(max(end_time)))
+        FROM spans_trace_id_ts
         WHERE trace_id = {trace_id:String}
     )
 ORDER BY start_time, span_id
