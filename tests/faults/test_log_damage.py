@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import tempfile
 from pathlib import Path
 
 import pytest
 from agentstack_exporters.log.protocol import Commit, Record
 from agentstack_exporters.log.sqlite import Config, SqliteLog
 from agentstack_exporters.log.sqlite_file import PAGE_BYTES
-from agentstack_processors.verdicts import ConfigError
+from agentstack_processors.verdicts import ConfigError, Retry
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 
 def filled(path: Path, count: int, size: int) -> list[Record]:
@@ -176,3 +179,60 @@ def test_a_folder_in_place_of_the_file_is_one_sentence(tmp_path: Path) -> None:
         SqliteLog(Config(path=tmp_path / "log.db"))
     with pytest.raises(ConfigError, match=r"log file .* cannot be used: .*/file: File exists"):
         SqliteLog(Config(path=tmp_path / "file" / "log.db"))
+
+
+SIZES = [0, 10, 300, 1_000, 20_000, 3_000, 90_000, 50, 16_384, 700] * 4
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, list[Record]]:
+    """A log of 40 records of all sizes, closed: its bytes and what is in it."""
+    path = tmp_path_factory.mktemp("sound") / "log.db"
+    log = SqliteLog(Config(path=path))
+    records = [Record(os.urandom(size), n, 10**18 + n) for n, size in enumerate(SIZES)]
+    for record in records:
+        log.append(record).result(30)
+    log.commit("a", Commit(0))
+    log.close()
+    return path.read_bytes(), records
+
+
+@given(
+    places=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(1, 255)), max_size=12),
+    page=st.none() | st.tuples(st.integers(0, 60), st.sampled_from([0, 0xFF, 0x0D])),
+)
+@settings(max_examples=max(60, settings.default.max_examples))
+def test_whatever_is_overwritten_no_wrong_record_is_ever_served(
+    sound: tuple[bytes, list[Record]],
+    places: list[tuple[float, int]],
+    page: tuple[int, int] | None,
+) -> None:
+    """Random flips and a lost page: refused in a sentence, or served around; never garbage."""
+    data, records = bytearray(sound[0]), sound[1]
+    for share, flip in places:
+        data[int(share * len(data))] ^= flip
+    if page is not None:
+        start = page[0] * PAGE_BYTES % len(data)
+        data[start : start + PAGE_BYTES] = bytes([page[1]]) * PAGE_BYTES
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "log.db"
+        path.write_bytes(data)
+        try:
+            log = SqliteLog(Config(path=path, synchronous="NORMAL"))
+        except ConfigError:
+            return
+        try:
+            position = 0
+            while found := log.read(position, max_records=7):
+                assert all(s.record == records[s.position] for s in found)
+                position = found[-1].position + 1
+            log.append(Record(b"new", 1, 1)).result(60)
+            log.commit("a", Commit(position))
+            log.trim()
+        except Retry as fault:
+            refusal = fault.reason
+        else:
+            refusal = "damaged"
+        finally:
+            log.close()
+        assert "damaged" in refusal or "cannot be used" in refusal

@@ -19,7 +19,7 @@ import os, random, sys, threading
 from agentstack_exporters.log.protocol import Commit, Record
 from agentstack_exporters.log.sqlite import Config, SqliteLog
 
-log = SqliteLog(Config(path=sys.argv[1]))
+log = SqliteLog(Config(path=sys.argv[1], keep_free_bytes=0))
 
 def work(thread):
     n = 0
