@@ -11,7 +11,6 @@ when the request still looks suspicious after scrubbing, they are taken out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, Protocol
 
 from google.protobuf.message import DecodeError, Message
@@ -106,11 +105,13 @@ def _message_or_value(message: Message, redactor: Scrubber) -> None:
         _message(message, redactor)
 
 
-def _attribute(attribute: KeyValue, redactor: Scrubber, *, secret: bool) -> None:
+def _attribute(attribute: KeyValue, redactor: Scrubber, *, secret: bool, within: str = "") -> None:
     key = attribute.key
     if attribute.HasField("value"):
-        # What stands below a secret's name is part of the secret: {"credentials": {"user": …}}.
-        _value(attribute.value, key, redactor, secret=secret or names_a_secret(key))
+        # What stands below a secret's name is part of the secret ({"credentials": {"user": …}}),
+        # and what stands below a name for content is content.
+        below = secret or names_a_secret(key)
+        _value(attribute.value, within or key, redactor, secret=below)
     clean = redactor.scrub(key)
     if clean != key:
         attribute.key = clean
@@ -129,14 +130,10 @@ def _value(value: AnyValue, key: str, redactor: Scrubber, *, secret: bool) -> No
         for item in value.array_value.values:
             _value(item, key, redactor, secret=secret)
     elif kind == "kvlist_value":
-        _attributes(value.kvlist_value.values, redactor, secret=secret)
+        for attribute in value.kvlist_value.values:
+            _attribute(attribute, redactor, secret=secret, within=key)
     elif secret and kind in ("int_value", "double_value"):
         value.string_value = redactor.scrub_attribute("password", str(getattr(value, kind)))
-
-
-def _attributes(attributes: Iterable[KeyValue], redactor: Scrubber, *, secret: bool) -> None:
-    for attribute in attributes:
-        _attribute(attribute, redactor, secret=secret)
 
 
 def _bytes(data: bytes, key: str, redactor: Scrubber, *, secret: bool) -> bytes:

@@ -86,6 +86,25 @@ def test_everything_below_a_key_that_names_a_secret_goes():
     )
 
 
+class _WithoutMessages(Redactor):
+    """What a content policy of `none` does on a server."""
+
+    def scrub_attribute(self, key, text):
+        return "" if key == "gen_ai.input.messages" else super().scrub_attribute(key, text)
+
+    def suspicious(self, data):
+        return True
+
+
+def test_what_stands_below_a_content_key_is_judged_by_that_key():
+    attribute = KeyValue(key="gen_ai.input.messages")
+    message = attribute.value.array_value.values.add().kvlist_value.values.add(key="content")
+    message.value.string_value = "private words"
+    scrubbed = scrub_traces(_with(attribute).SerializeToString(), _WithoutMessages())
+    assert b"private words" not in scrubbed
+    assert b"gen_ai.input.messages" in scrubbed
+
+
 def test_secrets_in_binary_values_go_and_the_other_bytes_stay():
     raw = b"\xff\x00" + b"bob@example.com" + b"\xfe"
     scrubbed = _scrubbed(KeyValue(key="raw", value=AnyValue(bytes_value=raw))).value.bytes_value
