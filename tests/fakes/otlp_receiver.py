@@ -21,6 +21,8 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     delay: float = 0.0
+    hang_up: bool = False
+    """Close the connection afterwards without having announced it."""
 
 
 @dataclass
@@ -71,6 +73,7 @@ class Receiver:
                 self.send_header("Content-Length", str(len(answer.body)))
                 self.end_headers()
                 self.wfile.write(answer.body)
+                self.close_connection = self.close_connection or answer.hang_up
 
             def log_message(self, *args: Any) -> None:
                 pass

@@ -96,14 +96,15 @@ def test_requests_travel_gzipped_over_one_kept_alive_connection_with_the_key() -
     assert first.headers["x-name"].encode("latin-1").decode() == "ü"
 
 
-def test_a_connection_the_server_closed_is_replaced_without_an_error() -> None:
-    with Receiver(lambda _: Answer(headers={"Connection": "close"})) as receiver:
+@pytest.mark.parametrize("answer", [Answer(headers={"Connection": "close"}), Answer(hang_up=True)])
+def test_a_connection_the_server_closed_is_replaced_without_an_error(answer: Answer) -> None:
+    with Receiver(lambda _: answer) as receiver:
         sender = Sender(sending.Config(url=receiver.url))
-        sender.send(b"")
-        sender.send(b"")
+        for _ in range(3):
+            sender.send(b"")
         sender.close()
 
-    assert len(receiver.received) == 2
+    assert len(receiver.received) == 3
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
@@ -231,6 +232,24 @@ def test_while_the_server_is_away_spans_wait_on_disk_and_arrive_in_order_when_it
 
     assert names(receiver) == [*(f"early{number}-0" for number in range(5)), "late-0"]
     assert caplog.text.count("kept in") == 1
+
+
+def test_while_something_waits_new_spans_go_behind_it_even_if_the_server_is_back(
+    free_port: int, spool: Spool, deliver_to: Callable[[str], Delivery]
+) -> None:
+    spool.open()
+    elsewhere = DrainLock(spool.path)
+    assert elsewhere.acquire()
+    delivery = deliver_to(f"http://127.0.0.1:{free_port}")
+    delivery.deliver(request_of(name="first"))
+    with Receiver(port=free_port) as receiver:
+        delivery.deliver(request_of(name="second"))
+        assert receiver.received == []
+        assert spool.pending() == 2
+        elsewhere.release()
+        receiver.wait(2)
+
+    assert names(receiver) == ["first-0", "second-0"]
 
 
 def test_what_an_earlier_process_left_is_sent_by_the_next(
