@@ -72,7 +72,11 @@ class Load:
 
     def start(self) -> None:
         self._threads = [
-            threading.Thread(target=self._send, args=(self.seed + index,), daemon=True)
+            threading.Thread(
+                target=self._send,
+                args=(NumberedRequests(self.spans, self.seed + index),),
+                daemon=True,
+            )
             for index in range(self.senders)
         ]
         for thread in self._threads:
@@ -95,8 +99,7 @@ class Load:
             if thread.is_alive():
                 raise TimeoutError("a request was never acknowledged")
 
-    def _send(self, seed: int) -> None:
-        requests = NumberedRequests(self.spans, seed)
+    def _send(self, requests: NumberedRequests) -> None:
         options = [("grpc.use_local_subchannel_pool", 1)]
         number, payload = 0, b""
         while payload or not self._stop.is_set():
