@@ -98,6 +98,7 @@ class Gateway:
             intake=self._intake,
             admission=self._admission,
             keys=keys,
+            meters=self.meters,
             ready=lambda: self.ready,
         )
         app = web.HttpApp(

@@ -23,6 +23,7 @@ from agentstack_otel.collector.answers import Fault, fault
 from agentstack_otel.collector.auth import KeyRing
 from agentstack_otel.collector.inflate import GZIP_MAGIC, inflate_grpc
 from agentstack_otel.collector.intake import Arrival, Intake
+from agentstack_otel.collector.meters import Meters
 from agentstack_otel.collector.pipeline import Signal
 from agentstack_otel.http_server import bind
 
@@ -50,12 +51,14 @@ class GrpcServer:
         intake: Intake,
         admission: Admission,
         keys: KeyRing,
+        meters: Meters,
         ready: Ready,
     ) -> None:
         self._wanted = address
         self._intake = intake
         self._admission = admission
         self._keys = keys
+        self._meters = meters
         self._ready = ready
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="agentstack-grpc", daemon=True)
@@ -137,11 +140,13 @@ class GrpcServer:
             project = self._project(metadata)
             ticket.grow(len(message))
         except Exception as refused:
-            return fault(refused)
+            answer = fault(refused)
+            self._meters.refused("grpc", signal, answer.row.name)
+            return answer
         compressed = message[:2] == GZIP_MAGIC or message[:1] == b"\x78"
         arrival = Arrival("grpc", signal, project, message, compressed, self._decode)
-        answer = await self._intake.take(arrival, ticket)
-        return answer if isinstance(answer, Fault) else answer.protobuf()
+        taken = await self._intake.take(arrival, ticket)
+        return taken if isinstance(taken, Fault) else taken.protobuf()
 
     def _decode(self, message: bytes, grow: Callable[[int], None]) -> bytes:
         return inflate_grpc(message, self._admission.config, grow)

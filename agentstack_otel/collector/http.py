@@ -116,19 +116,21 @@ class HttpApp:
             ticket.close()
             if not isinstance(refused, asyncio.TimeoutError):
                 await _drain(headers, receive)
-            await reply.fault(_refusal(refused), kind or JSON, {b"connection": b"close"})
+            answer = _refusal(refused)
+            self._counters.refused("http", signal, answer.row.name)
+            await reply.fault(answer, kind or JSON, {b"connection": b"close"})
             return
         encoding = headers.get(b"content-encoding", b"").decode("latin-1").strip().lower()
         decode = _Decoder(signal, kind, encoding, self._admission)
         heavy = bool(encoding) or (kind == JSON and len(body) > _SMALL_JSON)
         arrival = Arrival("http", signal, project, body, heavy, decode)
-        answer = await self._intake.take(arrival, ticket)
-        if isinstance(answer, Fault):
-            await reply.fault(answer, kind)
+        taken = await self._intake.take(arrival, ticket)
+        if isinstance(taken, Fault):
+            await reply.fault(taken, kind)
         elif kind == PROTOBUF:
-            await reply.send(200, kind, answer.protobuf())
+            await reply.send(200, kind, taken.protobuf())
         else:
-            await reply.send(200, kind, json.dumps(answer.json()).encode())
+            await reply.send(200, kind, json.dumps(taken.json()).encode())
 
     async def _body(self, headers: Headers, receive: Receive, ticket: Ticket) -> bytes:
         """Read the whole body, with or without Content-Length, within cap and budget."""

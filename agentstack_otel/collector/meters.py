@@ -58,6 +58,10 @@ class Meters:
         self._bytes.labels(transport).inc(size)
         self._seconds.labels(transport).observe(seconds)
 
+    def refused(self, transport: str, signal: str, outcome: str) -> None:
+        """Count one request that was answered before its body was taken."""
+        self._request(transport, signal, outcome).inc()
+
     def counted(self, signal: str, accepted: int, rejected: int) -> None:
         """Count what one request held."""
         self._item(signal, "accepted").inc(accepted)

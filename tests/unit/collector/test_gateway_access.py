@@ -56,6 +56,10 @@ def test_without_a_known_key_nothing_is_taken(start: Start, sent: dict[str, str]
     with pytest.raises(grpc.RpcError) as caught:
         running.call(BODY, metadata=tuple(sent.items()))
     assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
+    counted = running.gateway.meters.render().decode()
+    for transport in ("grpc", "http"):
+        line = f'outcome="unauthenticated",signal="traces",transport="{transport}"}} 1.0'
+        assert line in counted
     assert running.log.records == []
 
 

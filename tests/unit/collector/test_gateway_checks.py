@@ -29,6 +29,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
+from agentstack_otel.collector.pipeline import Config, Pipeline
 from tests.fakes.otlp_requests import (
     NS,
     TRACE,
@@ -395,3 +396,15 @@ def test_json_text_of_a_value_is_json() -> None:
     value.kvlist_value.values.add(key="é\x7f\0").value.string_value = "".join(map(chr, range(512)))
     text = _stored_value(_with_value(value)).string_value
     assert json.loads(text) == {"é\x7f\0": "".join(map(chr, range(512)))}
+
+
+def test_a_clock_that_goes_backwards_loses_nothing() -> None:
+    ticks = iter([NOW, NOW, NOW - NS, NOW - NS])
+    pipeline = Pipeline(Config(), clock=lambda: next(ticks))
+    payload = trace_request(1, start_time_unix_nano=NOW).SerializeToString()
+    records = [
+        pipeline.record("traces", pipeline.check("traces", payload), "p", scrub=False)
+        for _ in range(2)
+    ]
+    assert [record.received_at for record in records] == [NOW, NOW - NS]
+    assert [record.spans for record in records] == [1, 1]

@@ -417,6 +417,9 @@ def test_metrics_count_what_was_taken_and_what_was_not(running: Running) -> None
     invalid = 'requests_total{outcome="invalid",signal="traces",transport="http"} 1.0'
     assert invalid in text
     assert "agentstack_gateway_ready 1.0" in text
+    running.post(b"", content_type="text/plain")
+    text = httpx.get(running.url + "/metrics").text
+    assert 'outcome="wrong_type",signal="traces",transport="http"} 1.0' in text
 
 
 def test_a_suspicious_request_is_scrubbed_before_it_reaches_the_log(start: Start) -> None:
@@ -426,6 +429,20 @@ def test_a_suspicious_request_is_scrubbed_before_it_reaches_the_log(start: Start
     names = [spans_of(record.payload)[0].name for record in running.log.records]
     assert names == ["SECRET", "public"]
     assert read_stamp(running.log.records[0].payload)[0] == "default"
+
+
+def test_slow_redaction_keeps_nobody_else_waiting(start: Start) -> None:
+    redactor = _Stuck()
+    running = start(redactor=redactor)
+    body = trace_request(1, name="secret").SerializeToString()
+    sender = threading.Thread(target=running.post, args=(body,))
+    sender.start()
+    assert redactor.entered.wait(10)
+    assert httpx.get(running.url + "/health", timeout=5).status_code == 200
+    assert running.post(trace_request(1).SerializeToString()).status_code == 200
+    redactor.leave.set()
+    sender.join(10)
+    assert len(running.log.records) == 2
 
 
 class _Shouting:
@@ -444,3 +461,15 @@ class _Shouting:
 def test_answers_in_json_are_json(running: Running) -> None:
     answer = running.post_json(b'{"resourceSpans": 7}')
     assert json.loads(answer.content)["message"].startswith("OTLP/JSON: resourceSpans must be")
+
+
+class _Stuck(_Shouting):
+    """A redactor that does not come back before it is told to."""
+
+    def __init__(self) -> None:
+        self.entered, self.leave = threading.Event(), threading.Event()
+
+    def scrub(self, text: str) -> str:
+        self.entered.set()
+        self.leave.wait(10)
+        return text
