@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import weakref
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Final
 
@@ -60,7 +61,8 @@ class AgentStackLangChainInstrumentor(BaseInstrumentor):  # type: ignore[misc]  
         atexit.register(recorder.tree.abandon_all)
         if hasattr(os, "register_at_fork"):
             # The parent goes on with its runs; a child that also ended them would double spans.
-            os.register_at_fork(after_in_child=recorder.tree.forget_all)
+            forget = weakref.WeakMethod(recorder.tree.forget_all)
+            os.register_at_fork(after_in_child=lambda: (alive := forget()) and alive())
 
     def _uninstrument(self, **_: Any) -> None:
         if self._patches is not None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -32,7 +33,7 @@ def to_json(value: Any, limit: int = MAX_CHARS) -> str:
 def to_text(value: Any, limit: int = MAX_CHARS) -> str:
     """Returns strings as they are (cut at `limit`) and everything else as JSON."""
     if isinstance(value, str):
-        return value if len(value) <= limit else _cut(value, limit)
+        return _cut(value, limit)
     return to_json(value, limit)
 
 
@@ -40,7 +41,7 @@ def _dumps(value: Any) -> str:
     try:
         return _encoder.encode(value)
     except (TypeError, ValueError, RecursionError, RuntimeError):
-        # Keys that are not strings, cycles, or a container another thread is changing.
+        # Keys that are not strings, NaN, cycles, or a container another thread is changing.
         return _encoder.encode(_cut_strings(value, _STRING_CAPS[0], 0))
 
 
@@ -101,19 +102,25 @@ _SCORE_KEYS: Final = ("score", "relevance_score", "_score", "similarity", "simil
 
 def _cut_strings(value: Any, cap: int, depth: int) -> Any:
     if isinstance(value, str):
-        return value if len(value) <= cap else _cut(value, cap)
-    if value is None or isinstance(value, (bool, int, float)):
+        return _cut(value, cap)
+    if value is None or isinstance(value, (bool, int)):
         return value
-    if depth >= _MAX_DEPTH:
-        return _repr(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    return _repr(value) if depth >= _MAX_DEPTH else _cut_container(value, cap, depth + 1)
+
+
+def _cut_container(value: Any, cap: int, depth: int) -> Any:
     if isinstance(value, dict):
-        return {str(k): _cut_strings(v, cap, depth + 1) for k, v in list(value.items())}
+        return {str(k): _cut_strings(v, cap, depth) for k, v in list(value.items())}
     if isinstance(value, (list, tuple)):
-        return [_cut_strings(v, cap, depth + 1) for v in list(value)]
-    return _cut_strings(plain(value), cap, depth + 1)
+        return [_cut_strings(v, cap, depth) for v in list(value)]
+    return _cut_strings(plain(value), cap, depth)
 
 
 def _cut(text: str, cap: int) -> str:
+    if len(text) <= cap:
+        return text
     return f"{text[:cap]}… [{len(text) - cap} more characters]"
 
 
@@ -125,4 +132,7 @@ def _repr(value: Any) -> str:
 
 
 # Made once: `json.dumps` with options builds an encoder for every call.
-_encoder: Final = json.JSONEncoder(default=plain, ensure_ascii=False, separators=(",", ":"))
+# NaN and infinity are no JSON, whatever Python says.
+_encoder: Final = json.JSONEncoder(
+    default=plain, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+)
