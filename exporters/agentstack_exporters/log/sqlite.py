@@ -15,7 +15,6 @@ What a reader must know:
 from __future__ import annotations
 
 import logging
-import os
 import sqlite3
 import threading
 import time
@@ -27,19 +26,19 @@ from typing import Any, Literal, TypeVar
 
 from agentstack_processors.verdicts import ConfigError, Reject, Retry
 
-from agentstack_exporters.log import fork, records, scan
+from agentstack_exporters.log import fork, records, scan, space
 from agentstack_exporters.log.committer import Append, Committer
-from agentstack_exporters.log.dead_letters import DAMAGED_GROUP, DeadLetters, drop_stored_payloads
+from agentstack_exporters.log.dead_letters import DAMAGED_GROUP, DeadLetters
 from agentstack_exporters.log.dead_letters import insert as insert_dead_letter
+from agentstack_exporters.log.faults import is_damage, retrying
+from agentstack_exporters.log.place import set_aside
 from agentstack_exporters.log.protocol import Commit, Record, StoredRecord
-from agentstack_exporters.log.sqlite_file import PAGE_BYTES, LogFile, retrying, set_aside
+from agentstack_exporters.log.sqlite_file import PAGE_BYTES, LogFile
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 METADATA_BYTES = 4096  # what Kafka allows
-TRIM_STEP = 256  # records a transaction deletes: appends wait at most that long
-VACUUM_STEP = (8 << 20) // PAGE_BYTES
 
 
 @dataclass(frozen=True)
@@ -216,9 +215,10 @@ class SqliteLog:
         In steps, so that appends go on between them. Then gives surplus space back to the disk.
         """
         deleted = 0
-        while step := self.run(_delete_step):
+        while step := self.run(space.delete_step):
             deleted += step
-        while self.run(self._vacuum_step):
+        keep = self.config.keep_free_bytes
+        while self.run(lambda connection: space.vacuum_step(connection, keep)):
             pass
         return deleted
 
@@ -242,7 +242,7 @@ class SqliteLog:
     def stats(self) -> LogStats:
         """The log in numbers; a few cheap reads."""
         with self._file.reading() as connection, retrying(self.path):
-            pages, free = _pages(connection)
+            pages, free = space.pages(connection)
         return LogStats(
             first=self._first(),
             end=self.end(),
@@ -285,7 +285,7 @@ class SqliteLog:
         try:
             return self._open_once()
         except ConfigError as error:
-            if not (self.config.set_aside_damaged and error_is_damage(error)):
+            if not (self.config.set_aside_damaged and is_damage(error)):
                 raise
             logger.error("%s; it was moved to %s", error, set_aside(self.path))
             return self._open_once()
@@ -308,13 +308,13 @@ class SqliteLog:
             raise Reject("received_at and spans must be between 0 and 2**63")
 
     def _insert(self, connection: sqlite3.Connection, appends: list[Append]) -> list[int | Retry]:
-        room = self._room(connection)
+        room = space.room(connection, self.path, self.config.max_bytes, self.config.min_free_bytes)
         full = self._full()
         position = first = records.next_position(connection)
         answers: list[int | Retry] = []
         fitting: list[tuple[Record, int]] = []
         for append in appends:
-            room -= _disk_bytes(len(append.record.payload))
+            room -= space.disk_bytes(len(append.record.payload))
             if room < 0:
                 answers.append(full)
                 continue
@@ -323,14 +323,6 @@ class SqliteLog:
             position += 1
         records.insert(connection, first, fitting)
         return answers
-
-    def _room(self, connection: sqlite3.Connection) -> int:
-        """Bytes that may still be appended, by the limit and by the disk."""
-        pages, free = _pages(connection)
-        by_limit = self.config.max_bytes - (pages - free) * PAGE_BYTES
-        # Twice: once in the WAL, once in the file.
-        by_disk = (_free_disk(self.path) - self.config.min_free_bytes) // 2
-        return min(by_limit, by_disk)
 
     def _full(self) -> Retry:
         limit, spare = self.config.max_bytes, self.config.min_free_bytes
@@ -357,58 +349,9 @@ class SqliteLog:
         except (Retry, ConfigError) as error:  # it will be found damaged again
             logger.warning("%s: damaged records stay in place: %s", self.path, error)
 
-    def _vacuum_step(self, connection: sqlite3.Connection) -> bool:
-        pages, free = _pages(connection)
-        surplus = free - self.config.keep_free_bytes // PAGE_BYTES
-        # Giving back moves what lies behind the free pages: only when that is little.
-        if surplus <= 0 or 4 * (pages - free) > pages:
-            return False
-        step = min(surplus, VACUUM_STEP)
-        connection.execute(f"PRAGMA incremental_vacuum({step})").fetchall()
-        return _pages(connection)[1] < free
-
-
-def error_is_damage(error: ConfigError) -> bool:
-    """Whether the file's bytes are the fault, not its place or its owner."""
-    cause = error.__cause__
-    return isinstance(cause, sqlite3.DatabaseError) and any(
-        needle in str(cause) for needle in ("malformed", "not a database", "no such table")
-    )
-
 
 def _bad_text(error: ValueError) -> Reject:
     return Reject(f"the record's project or signal is not text: {error}")
-
-
-def _pages(connection: sqlite3.Connection) -> tuple[int, int]:
-    """Pages of the file, and how many of them are free."""
-    pages = connection.execute("PRAGMA page_count").fetchone()[0]
-    return pages, connection.execute("PRAGMA freelist_count").fetchone()[0]
-
-
-def _free_disk(path: Path) -> int:
-    """Bytes this user may still write beside `path`."""
-    if not hasattr(os, "statvfs"):  # Windows
-        return 1 << 62
-    found = os.statvfs(path.parent)
-    return found.f_bavail * found.f_frsize
-
-
-def _disk_bytes(size: int) -> int:
-    """What a payload takes in the file: small ones share a page, others fill whole ones."""
-    return size + 128 if size < PAGE_BYTES // 4 else size + PAGE_BYTES
-
-
-def _delete_step(connection: sqlite3.Connection) -> int:
-    floor = connection.execute("SELECT min(position) FROM groups").fetchone()[0]
-    first = connection.execute("SELECT min(position) FROM records").fetchone()[0]
-    if floor is None or first is None or first >= floor:
-        return 0
-    records.keep_floor(connection)
-    drop_stored_payloads(connection, floor)
-    return connection.execute(
-        "DELETE FROM records WHERE position < ?", (min(floor, first + TRIM_STEP),)
-    ).rowcount
 
 
 def _move_damaged(connection: sqlite3.Connection, damaged: list[records.Damaged]) -> None:
@@ -418,9 +361,7 @@ def _move_damaged(connection: sqlite3.Connection, damaged: list[records.Damaged]
         connection.execute("SAVEPOINT one")
         try:
             connection.execute("DELETE FROM records WHERE position = ?", (item.stored.position,))
-        except (
-            sqlite3.DatabaseError
-        ):  # its page cannot be walked either; it stays, skipped by reads
+        except sqlite3.DatabaseError:  # its page cannot be walked: it stays, reads skip it
             connection.execute("ROLLBACK TO one")
         connection.execute("RELEASE one")
 

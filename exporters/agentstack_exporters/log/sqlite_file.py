@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One SQLite file: opening it safely, and its faults in one clear sentence each.
+"""One SQLite file, opened safely: by several threads, several processes, across forks.
 
 Two connections: one writes (whoever holds its lock), one reads. In WAL mode neither waits for the
 other. Both are closed around `os.fork` and opened again at the next use.
@@ -15,11 +15,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from agentstack_processors.verdicts import AgentStackError, ConfigError, Retry
+from agentstack_processors.verdicts import ConfigError, Retry
 
+from agentstack_exporters.log import faults, place
 from agentstack_exporters.log.records import next_position
 
-APPLICATION_ID = 0x41474C47  # "AGLG", in the file header, so that `file` and we know it
 FORMAT = 1
 # 16 KiB: against 4 KiB half the CPU for 530 KB records; 64 KiB makes small commits write more.
 PAGE_BYTES = 16 << 10
@@ -65,7 +65,7 @@ class LogFile:
         Raises:
             Retry: The disk is full or refuses, or another process holds the file too long.
         """
-        with self._write_lock, retrying(self.path):
+        with self._write_lock, faults.retrying(self.path):
             connection = self._writer = self._writer or self._connect()
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -125,8 +125,8 @@ class LogFile:
     def _open(self) -> None:
         try:
             if not self._read_only:
-                _create_private(self.path)
-                _check_header(self.path)
+                place.create_private(self.path)
+                place.check_header(self.path)
                 self._prepare()
             elif not self.path.exists():
                 raise ConfigError(f"log file {self.path} does not exist")
@@ -135,11 +135,11 @@ class LogFile:
                 next_position(connection)
         except sqlite3.Error as error:
             self._close_connections()
-            raise _at_open(error, self.path) from error
+            raise faults.at_open(error, self.path) from error
         except OSError as error:
-            place = "" if error.filename == str(self.path) else f"{error.filename}: "
+            where = "" if error.filename == str(self.path) else f"{error.filename}: "
             raise ConfigError(
-                f"log file {self.path} cannot be used: {place}{error.strerror}"
+                f"log file {self.path} cannot be used: {where}{error.strerror}"
             ) from error
         except ConfigError:
             self._close_connections()
@@ -181,7 +181,7 @@ class LogFile:
         not waited for; when they are in the way, the next attempt is five seconds later.
         """
         now = time.monotonic()
-        if now < self._next_restart or _size(Path(f"{self.path}-wal")) <= WAL_BYTES:
+        if now < self._next_restart or place.size_of(Path(f"{self.path}-wal")) <= WAL_BYTES:
             return
         self._next_restart = now + 5
         with self._read_lock, contextlib.suppress(sqlite3.Error):
@@ -198,15 +198,6 @@ class LogFile:
         self._reader = self._writer = None
 
 
-@contextlib.contextmanager
-def retrying(path: Path) -> Iterator[None]:
-    """Turn what SQLite raises while running into `Retry`: nothing was stored, nothing is lost."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise Retry(_sentence(error, path)) from error
-
-
 def _never_finalise(*connections: sqlite3.Connection | None) -> None:
     """Closing a copy of a connection that was in a transaction would undo the original's work."""
     import ctypes
@@ -214,64 +205,6 @@ def _never_finalise(*connections: sqlite3.Connection | None) -> None:
     for connection in connections:
         if connection is not None:
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
-
-
-def set_aside(path: Path) -> Path:
-    """Rename a damaged log with all its side files, so that a new one can start; returns where."""
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    target = path.with_name(f"{path.name}.damaged-{stamp}")
-    for suffix in ("-wal", "-shm", ""):
-        with contextlib.suppress(FileNotFoundError):
-            os.rename(f"{path}{suffix}", f"{target}{suffix}")
-    return target
-
-
-def _create_private(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(FileExistsError):
-        # Prompts and tool results are in it: nobody else reads it. WAL files copy the mode.
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        _sync_folder(path.parent)
-
-
-def _check_header(path: Path) -> None:
-    """Look at a closed file before SQLite does, which would change a foreign one and read zeros
-    where the last page is torn.
-
-    With a WAL beside it a torn page is what a crash in a checkpoint leaves, and the WAL mends it.
-    Offsets: https://sqlite.org/fileformat2.html#the_database_header
-    """
-    size = _size(path)
-    if not size or _size(Path(f"{path}-wal")):
-        return
-    with path.open("rb") as file:
-        header = file.read(100)
-    if header[:16] != b"SQLite format 3\0":
-        raise sqlite3.DatabaseError("not a database")
-    page_bytes = int.from_bytes(header[16:18], "big")
-    has_tables = header[40:44] != b"\0\0\0\0"  # another process may just be creating them
-    if has_tables and int.from_bytes(header[68:72], "big") != APPLICATION_ID:
-        raise ConfigError(f"{path} is an SQLite database but not an AgentStack log")
-    if size % (page_bytes if page_bytes > 1 else 65536):  # the field has 16 bits
-        raise sqlite3.DatabaseError("malformed: the last page is torn")
-
-
-def _size(path: Path) -> int:
-    """Bytes of a file, 0 when there is none."""
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new file's name survive power loss; SQLite does this only for its journals."""
-    with contextlib.suppress(OSError):  # not every system can sync a folder
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _connect(target: str, busy_seconds: float, *, uri: bool = False) -> sqlite3.Connection:
@@ -292,7 +225,7 @@ def _connect_read_only(path: Path, busy_seconds: float) -> sqlite3.Connection:
         # WAL needs a shared-memory file beside it. On a medium that takes none, a file without
         # WAL is complete by itself.
         connection.close()
-        if _size(Path(f"{path}-wal")):
+        if place.size_of(Path(f"{path}-wal")):
             raise
         connection = _connect(f"{uri}?mode=ro&immutable=1", busy_seconds, uri=True)
     return connection
@@ -315,7 +248,7 @@ def _set_up(connection: sqlite3.Connection, synchronous: str, path: Path) -> Non
 
 
 def _create_tables(connection: sqlite3.Connection) -> None:
-    if connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID:
+    if connection.execute("PRAGMA application_id").fetchone()[0] == place.APPLICATION_ID:
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -323,7 +256,7 @@ def _create_tables(connection: sqlite3.Connection) -> None:
             for statement in Path(__file__).with_name("schema.sql").read_text().split(";\n"):
                 connection.execute(statement)
             connection.execute("INSERT INTO log VALUES (?, 0)", (os.urandom(6).hex(),))
-            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA application_id = {place.APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {FORMAT}")
     except BaseException:
         connection.execute("ROLLBACK")
@@ -332,7 +265,7 @@ def _create_tables(connection: sqlite3.Connection) -> None:
 
 
 def _check_format(connection: sqlite3.Connection, path: Path) -> None:
-    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+    if connection.execute("PRAGMA application_id").fetchone()[0] != place.APPLICATION_ID:
         raise ConfigError(f"{path} is an SQLite database but not an AgentStack log")
     found = connection.execute("PRAGMA user_version").fetchone()[0]
     if found > FORMAT:
@@ -343,35 +276,4 @@ def _check_format(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("SELECT position FROM records LIMIT 1").fetchone()
 
 
-def _at_open(error: sqlite3.Error, path: Path) -> AgentStackError:
-    text = str(error)
-    if "locked" in text:
-        return Retry(f"log file {path} is held by another process")
-    return ConfigError(_sentence(error, path))
-
-
-def _sentence(error: sqlite3.Error, path: Path) -> str:
-    """One sentence: what is wrong and what to do. Matched on text: 3.10 has no error codes."""
-    text = str(error)
-    for needle, sentence in _SENTENCES:
-        if needle in text:
-            return sentence.format(path=path)
-    return f"log file {path} cannot be used: {text}"
-
-
-_DAMAGED = (
-    "; nothing was changed: restore it from a backup, recover it with `sqlite3 {path} .recover`, or"
-    " move it away together with its -wal file and start again"
-)
-_SENTENCES = (
-    ("is full", "log is full: no space left on the disk of {path}"),
-    ("disk I/O error", "log is not writable: the disk of {path} refuses (I/O error or no space)"),
-    ("locked", "log file {path} is held by another process"),
-    ("readonly", "log file {path} or its folder is read-only"),
-    ("unable to open", "log file {path} or its folder cannot be opened for writing"),
-    ("not a database", "{path} is not an AgentStack log (not an SQLite file)" + _DAMAGED),
-    ("malformed", "log file {path} is damaged (torn or overwritten pages)" + _DAMAGED),
-)
-
-
-__all__ = ["LogFile", "retrying", "set_aside"]
+__all__ = ["PAGE_BYTES", "LogFile"]
