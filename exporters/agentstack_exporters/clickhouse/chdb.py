@@ -20,7 +20,7 @@ from typing import Any
 from agentstack_processors.otlp.delimited import delimit
 from agentstack_processors.verdicts import ConfigError, Retry
 
-from agentstack_exporters.clickhouse import engine, errors, migrations, rows, settings
+from agentstack_exporters.clickhouse import engine, errors, footprint, migrations, rows, settings
 from agentstack_exporters.clickhouse.protocol import Row
 from agentstack_exporters.clickhouse.retention import Retention
 from agentstack_exporters.clickhouse.statement import read_only
@@ -101,17 +101,26 @@ class ChdbStore:
         return writer, opened
 
     def migrate(self) -> list[str]:
-        """See `Store.migrate`. Also brings the tables' TTL in line with `retention_days`."""
+        """See `Store.migrate`. Also brings the tables' TTL in line with `retention_days`.
+
+        Raises:
+            ConfigError: As in `Store.migrate`, or the folder cannot be written.
+        """
         with self._writing() as connection:
-            done = migrations.apply(
-                migrations.load(),
-                query=lambda sql, params: rows.parse(connection.run(sql, params)),
-                execute=connection.run,
-            )
-            Retention(self.config.retention_days).apply(
-                query=lambda sql, params: rows.parse(connection.run(sql, params)),
-                execute=connection.run,
-            )
+            try:
+                done = self._migrate(connection)
+            except RuntimeError as error:
+                reason = errors.message_of(error)
+                raise ConfigError(f"the store in {self.path} cannot be set up: {reason}") from error
+        footprint.page_out_library()
+        return done
+
+    def _migrate(self, connection: engine.Connection) -> list[str]:
+        def query(sql: str, params: Mapping[str, Any]) -> list[Row]:
+            return rows.parse(connection.run(sql, params))
+
+        done = migrations.apply(migrations.load(), query=query, execute=connection.run)
+        Retention(self.config.retention_days).apply(query=query, execute=connection.run)
         return done
 
     def insert_otlp(

@@ -31,6 +31,8 @@ INSERT: Final = {
     "input_format_null_as_default": "1",
     "date_time_input_format": "'best_effort'",
     "max_partitions_per_insert_block": "0",
+    # Merging rows of one batch already at the insert costs more than it saves: FINAL does it.
+    "optimize_on_insert": "0",
     # The decoding view is long and is planned at every insert: this pass doubles the planning and
     # saves nothing in the running.
     "query_plan_merge_expressions": "0",
