@@ -263,6 +263,22 @@ def test_a_sigterm_handler_of_the_app_runs_as_before(program: Program) -> None:
     assert names(program.spooled()) == ["work"]
 
 
+def test_the_sigterm_hook_can_be_switched_off(program: Program) -> None:
+    done = program.run(
+        "import signal; print(signal.getsignal(signal.SIGTERM) is signal.SIG_DFL)",
+        AGENTSTACK_SPOOL=str(program.spool),
+        AGENTSTACK_FLUSH_ON_SIGTERM="false",
+    )
+
+    assert done.stdout == "True\n"
+
+
+def test_a_relative_spool_is_where_the_program_was_started(program: Program) -> None:
+    program.run("import os; os.chdir('/')\n" + ONE_SPAN, AGENTSTACK_SPOOL="run.db")
+
+    assert names(program.spooled()) == ["work"]
+
+
 def test_sigterm_with_a_collector_that_never_answers_ends_in_time_and_keeps_the_spans(
     program: Program,
 ) -> None:

@@ -80,6 +80,8 @@ def _weigh_value(value: Any) -> int:
     if isinstance(value, (str, bytes)):
         return len(value)
     if isinstance(value, tuple):
+        if value and isinstance(value[0], (int, float)):
+            return 16 * len(value)  # an embedding: do not look at a thousand numbers
         return 16 * len(value) + sum(map(_weigh_value, value))
     if isinstance(value, collections.abc.Mapping):
         return 64 * len(value) + sum(map(_weigh_value, list(value.values())))

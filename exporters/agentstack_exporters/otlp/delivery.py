@@ -77,7 +77,7 @@ class Delivery:
         self.lost = 0
         """Spans that could be neither sent nor kept, or that the collector will never take."""
         self._said: set[str] = set()
-        self._drain_lock = DrainLock(spool.path)
+        self._drain_lock: DrainLock | None = None
         self.after_fork()
 
     def after_fork(self) -> None:
@@ -90,7 +90,8 @@ class Delivery:
         self._backlog = False
         self._draining = False
         self._stop = threading.Event()
-        self._drain_lock.forget()
+        if self._drain_lock is not None:
+            self._drain_lock.forget()
 
     def resume(self) -> None:
         """Send what an earlier process left in the spool."""
@@ -189,23 +190,25 @@ class Delivery:
     def _drain(self) -> None:
         # what our own requests do must not be traced; and the user's context must not live on here
         attach(Context({_SUPPRESS_INSTRUMENTATION_KEY: True}))
-        sender = self._make_sender()
+        sender, lock = self._make_sender(), DrainLock(self._spool.path)
+        self._drain_lock = lock
         try:
-            self._drain_until_empty(sender)
-        except Exception:
-            _logger.exception("AgentStack: draining %s failed", self._spool.path)
+            self._drain_until_empty(sender, lock)
+        except Exception as error:  # the file is unusable: that must not stop the straight way
+            self._say("spool", f"{self._spool.path} cannot be drained: {error}")
+            with self._lock:
+                self._backlog = self._draining = False
         finally:
             sender.close()
-            self._drain_lock.release()
-            self._draining = False
+            lock.release()
 
-    def _drain_until_empty(self, sender: Sender) -> None:
+    def _drain_until_empty(self, sender: Sender, lock: DrainLock) -> None:
         backoff = Backoff(self._config)
         mine = False
         while not self._stop.is_set():
             pause = 0.0
             try:
-                mine = mine or self._drain_lock.acquire()
+                mine = mine or lock.acquire()
                 if self._finished():
                     return
                 if mine:
@@ -226,7 +229,8 @@ class Delivery:
         with self._lock:
             if self._spool.pending() > 0:
                 return False
-            self._backlog = False
+            # together, so that a request kept from now on starts the next drainer
+            self._backlog = self._draining = False
             recovered, self._said = self._said & {"away", "refused"}, set()
         if recovered:
             _logger.warning("AgentStack: the collector is back; everything that waited was sent")
@@ -242,7 +246,7 @@ class Delivery:
     def _drain_one(self, sender: Sender, stored: StoredRecord) -> None:
         try:
             self._send(sender, Request(stored.record.payload, stored.record.spans))
-        except Reject as error:  # will never be taken: do not hold up what is behind it
+        except (Reject, ValueError) as error:  # never to be taken: do not hold up what follows
             self._give_up(stored.record.spans, error)
 
 

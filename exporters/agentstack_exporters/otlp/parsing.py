@@ -63,7 +63,8 @@ def _path(raw: Any) -> str:
     text = os.fspath(raw) if isinstance(raw, (str, os.PathLike)) else ""
     if not text or "\0" in text:
         raise ValueError("must be the path of a file")
-    return os.path.expanduser(text)
+    # absolute from the start: the program may change its folder before the file is opened
+    return os.path.abspath(os.path.expanduser(text))
 
 
 def _size(raw: Any) -> int:

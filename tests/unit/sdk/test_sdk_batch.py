@@ -137,6 +137,7 @@ def test_structured_values_and_events_are_weighed() -> None:
     assert weigh(finished(1, text="x" * 1000)[0]) == plain + 1000
     nested = finished(1, messages=[{"role": "user", "parts": [{"content": "y" * 9000}]}])[0]
     assert weigh(nested) > plain + 9000
+    assert weigh(finished(1, embedding=[0.5] * 3000)[0]) == plain + 48_000
     provider = TracerProvider(shutdown_on_exit=False)
     span = provider.get_tracer("t").start_span("s")
     span.add_event("e", {"body": "z" * 5000})

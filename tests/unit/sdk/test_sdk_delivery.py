@@ -263,6 +263,24 @@ def test_what_an_earlier_process_left_is_sent_by_the_next(
         assert [span.name for span in receiver.wait(1)] == ["left-0"]
 
 
+def test_a_spool_that_cannot_be_used_does_not_stop_the_straight_way(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "notes.db"
+    path.write_text("not a database " * 500)
+    with Receiver() as receiver:
+        delivery = Delivery(
+            lambda: Sender(sending.Config(url=receiver.url)), Spool(SpoolConfig(str(path))), QUICK
+        )
+        delivery.resume()
+        eventually(lambda: "cannot be drained" in caplog.text)
+        eventually(lambda: delivery.deliver(request_of()))
+        delivery.close()
+
+    assert names(receiver)[-1] == "step-0"
+    assert path.read_text().startswith("not a database")
+
+
 def test_only_one_process_drains_a_file(
     spool: Spool, deliver_to: Callable[[str], Delivery], free_port: int
 ) -> None:
