@@ -20,7 +20,7 @@ def test_every_acknowledged_span_is_there_exactly_once() -> None:
     seed = int(os.environ.get("AGENTSTACK_TEST_KILL_SEED", "1"))
     spans = 64
     result = kill9.measure(rounds, seed, spans=spans)
-    assert result["spans_acknowledged"] > 100 * spans, f"hardly any load: {result}"
+    assert result["spans_acknowledged"] > 20 * spans, f"hardly any load: {result}"
     assert result["requests_sent_again"] > 0, f"no kill ever hit a request: {result}"
     assert result["spans_lost"] == 0, result
     assert result["duplicates_after_final"] == 0, result
