@@ -7,7 +7,6 @@ Several processes may write to one file; one at a time drains it, by a lock on `
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import logging
 import os
@@ -75,7 +74,6 @@ class Spool:
         self._clock = clock
         self._log: SqliteLog | None = None
         self._warned_full = False
-        self._threadless = False
 
     @property
     def path(self) -> str:
@@ -88,10 +86,7 @@ class Spool:
 
     def open(self) -> None:
         """Open the file and start its writing thread; idempotent."""
-        try:
-            self._opened()
-        except RuntimeError:  # no new threads while the interpreter shuts down
-            self._threadless = True
+        self._opened()
 
     def append(self, request: Request) -> None:
         """Store one request; on disk when this returns."""
@@ -101,13 +96,13 @@ class Spool:
             received_at=self._clock(),
             project=self.config.project,
         )
+        log = self._opened()
         try:
-            if not self._threadless:
-                self._append(record)
-                return
-        except RuntimeError:  # no new threads while the interpreter shuts down
-            self._threadless = True
-        self._append_here(record)
+            _wait_for(log, record)
+        except Retry:
+            if not self._make_room(log, len(record.payload)):
+                raise
+            _wait_for(log, record)
 
     def read(self, max_records: int = 64, max_bytes: int = 8 << 20) -> list[StoredRecord]:
         """The oldest requests that are not done."""
@@ -130,35 +125,7 @@ class Spool:
         """Close the file. Idempotent."""
         log, self._log = self._log, None
         if log is not None:
-            with contextlib.suppress(RuntimeError):  # its thread could not be started any more
-                log.close()
-
-    def _append(self, record: Record) -> None:
-        log = self._opened()
-        try:
-            _wait_for(log, record)
-        except Retry:
-            if not self._make_room(log, len(record.payload)):
-                raise
-            _wait_for(log, record)
-
-    def _append_here(self, record: Record) -> None:
-        """Write on this thread: SqliteLog's own cannot be started any more.
-
-        Only the last spans of a short process come this way, so the bound is not asked.
-        """
-        from agentstack_exporters.log import records, sqlite_file
-
-        Path(self.path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = sqlite_file.LogFile(
-            Path(self.path), synchronous="NORMAL", busy_seconds=2.0, read_only=False
-        )
-        try:
-            with file.writing() as connection:
-                position = records.next_position(connection)
-                records.insert(connection, position, [(record, records.checksum(record))])
-        finally:
-            file.close()
+            log.close()
 
     def _opened(self) -> SqliteLog:
         if self._log is None:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from agentstack_exporters.log.sqlite import SqliteLog
 from agentstack_exporters.otlp import sender as sending
 from agentstack_exporters.otlp.delivery import Backoff, Config, Delivery
 from agentstack_exporters.otlp.encode import Encoder, Request
@@ -369,27 +368,3 @@ def test_pauses_grow_are_spread_and_respect_the_server() -> None:
     assert low.pause(asked=90) == 90
     low.reset()
     assert low.pause() == 0.25
-
-
-def test_at_the_very_end_when_no_thread_can_be_started_spans_are_still_written(
-    tmp_path: Path,
-) -> None:
-    """Python 3.12 starts no thread once the interpreter shuts down; a subclass stands in for it."""
-
-    class Late(Spool):
-        def _opened(self) -> SqliteLog:
-            if not hopeful:
-                raise RuntimeError("can't create new thread at interpreter shutdown")
-            return super()._opened()
-
-    hopeful = False
-    path = str(tmp_path / "late.db")
-    late = Late(SpoolConfig(path))
-    late.open()
-    late.append(request_of(2))
-    late.append(request_of(1))
-    late.close()
-
-    spool = Spool(SpoolConfig(path))
-    assert [stored.record.spans for stored in spool.read()] == [2, 1]
-    spool.close()
