@@ -67,6 +67,8 @@ class AgentStackCallbackHandler(BaseCallbackHandler):
         elif chain.kind == chains.NODE:
             run.namespace = chains.namespace(origin.metadata)
             _activate_without_task_context(run)
+        if graph is not None and getattr(inputs, "resume", None) is not None:
+            run.span.set_attribute(names.GRAPH_RESUMED, True)
         if run.recording and self.recorder.content:
             run.span.set_attributes(content.of_input(chain.kind, inputs))
 
@@ -83,7 +85,10 @@ class AgentStackCallbackHandler(BaseCallbackHandler):
             source = run.parent.name if run.parent is not None else ""
             run.span.set_attribute(names.GRAPH_EDGE_TARGET, ",".join(targets))
             run.span.update_name(chains.edge_name(source, targets))
-        elif self.recorder.content:
+            return
+        if run.interrupts:
+            self.recorder.interrupted(run, run.interrupts)
+        if self.recorder.content:
             run.span.set_attributes(content.of_output(run.kind, outputs))
 
     @guarded

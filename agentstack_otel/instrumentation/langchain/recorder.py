@@ -133,6 +133,7 @@ class Recorder:
 
     def interrupted(self, run: Run, interrupts: Sequence[Any], status: str = "") -> None:
         """Marks a run as waiting for a human."""
+        run.interrupts = ()  # told; see `Run.interrupts`
         run.span.set_attribute(names.GRAPH_INTERRUPTED, True)
         found: dict[str, Any] = {"langgraph.interrupt.count": len(interrupts)}
         if status:
@@ -160,8 +161,11 @@ class Recorder:
         if type(error).__name__ == "ParentCommand":
             run.span.set_attribute(names.GRAPH_COMMAND, "parent")
             return
-        interrupts = error.args[0] if error.args else ()
-        self.interrupted(run, interrupts if isinstance(interrupts, (list, tuple)) else ())
+        found = error.args[0] if error.args else ()
+        interrupts = found if isinstance(found, (list, tuple)) else ()
+        self.interrupted(run, interrupts)
+        if run.parent is not None:
+            run.parent.interrupts = (*run.parent.interrupts, *interrupts)
 
 
 def _bubbles_up(error: BaseException) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
@@ -47,6 +47,8 @@ class Run:
     # Failed tries of a node's task, by checkpoint namespace: a retry has the same one.
     failures: dict[str, int] = field(default_factory=dict)
     namespace: str = ""
+    # What its nodes are waiting for: LangGraph before 1.2 tells the graph's own run nothing.
+    interrupts: Sequence[Any] = ()
     edge_ends: Mapping[Any, str] | None = None
     # id() of the last exception seen below: only the innermost span records the stack trace.
     error_seen: int = 0

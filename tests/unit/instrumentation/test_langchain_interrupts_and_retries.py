@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
 from typing import Any
 
@@ -19,6 +20,8 @@ from opentelemetry.trace import StatusCode
 from tests.fakes.chat_models import ScriptedChatModel
 from tests.fakes.span_trees import Traced
 
+# LangGraph tells a graph's own run about interrupts since 1.2.
+HAS_LIFECYCLE_CALLBACKS = importlib.util.find_spec("langgraph.callbacks") is not None
 THREAD = {"configurable": {"thread_id": "t1"}}
 
 
@@ -68,7 +71,8 @@ def test_the_resumed_run_says_so_and_belongs_to_the_same_conversation(
     first, second = traced.named("invoke_workflow approval")
     assert "langgraph.resumed" not in first.attributes
     assert second.attributes["langgraph.resumed"] is True
-    assert [e.name for e in second.events] == ["langgraph.resume"]
+    if HAS_LIFECYCLE_CALLBACKS:
+        assert [e.name for e in second.events] == ["langgraph.resume"]
     assert json.loads(second.attributes["input.value"])["resume"] == "yes"
     ids = {s.attributes["gen_ai.conversation.id"] for s in traced.spans}
     assert ids == {"t1"}
