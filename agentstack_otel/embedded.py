@@ -144,6 +144,7 @@ class Embedded:
             cors_origins=self.config.cors_origins,
         )
         self._api = HttpServer(application(services), *split_address(self.config.http, "--http"))
+        self._register_gauges()
         self._api.start()
         self._undo.callback(self._api.stop, 1)
         self._gateway.start()
@@ -174,6 +175,19 @@ class Embedded:
         told = self._gateway.health()
         told["writer_lag_records"] = self._worker.lag
         return told
+
+    def _register_gauges(self) -> None:
+        stats, log = self._worker.stats, self._log
+        for name, what, read in (
+            ("writer_lag_records", "Records of the log not stored yet", lambda: self._worker.lag),
+            ("writer_spans", "Spans stored since the start", lambda: stats.spans),
+            ("writer_batches", "Batches stored since the start", lambda: stats.batches),
+            ("writer_retries", "Times the store was away", lambda: stats.retries),
+            ("writer_oldest_seconds", "Age of what is stored now", lambda: self._worker.oldest_age),
+            ("log_used_bytes", "Disk the log takes", lambda: log.stats().used_bytes),
+            ("dead_letters", "Dead letters that wait", log.dead_letters.count),
+        ):
+            self._gateway.meters.gauge(f"agentstack_{name}", what, read)
 
     def _metrics(self) -> bytes:
         return self._gateway.meters.render()

@@ -62,7 +62,8 @@ def branch(last: list[bool], depth: int = 0) -> str:
 def label(span: Span, prefix: str = "", limit: int = 120) -> Text:
     """Lines of the tree, icon and name of a span."""
     sign, style = icon(span)
-    text = Text(prefix, style="dim", no_wrap=True, overflow="ellipsis")
+    text = Text(no_wrap=True, overflow="ellipsis")
+    text.append(prefix, "dim")
     text.append(f"{sign} ", style)
     text.append(one_line(span.label, limit), "bold red" if span.is_error else "")
     return text
@@ -108,7 +109,7 @@ def tree_view(tree: Tree, width: int, *, attributes: bool = False) -> Renderable
 
 def headline(told: Row) -> Text:
     """Name, id and totals of a trace."""
-    text = Text(one_line(told["name"], 80), style="bold")
+    text = Text.assemble((one_line(told["name"], 80), "bold"))
     text.append(f"  {told['trace_id']}\n", "dim")
     text.append_text(status_text(told["status"]))
     facts = [duration(told["duration_ms"]), f"{told['span_count']} spans"]
@@ -157,7 +158,7 @@ def capped(last: list[bool], width: int) -> list[bool]:
 def _failures(tree: Tree) -> Iterable[Text]:
     for span in tree.spans:
         if span.is_error:
-            text = Text("\n✗ ", style="bold red")
+            text = Text.assemble(("\n✗ ", "bold red"))
             text.append(one_line(span.label, 80), "bold")
             text.append(f": {one_line(reason(span), 400) or 'no reason recorded'}")
             yield text
@@ -165,7 +166,7 @@ def _failures(tree: Tree) -> Iterable[Text]:
 
 def _details(tree: Tree) -> Iterable[Text]:
     for span in tree.spans:
-        text = Text(f"\n{one_line(span.label, 100)}", style="bold")
+        text = Text.assemble((f"\n{one_line(span.label, 100)}", "bold"))
         text.append(f"  {span.span_id}", "dim")
         for key, value in span.attributes.items():
             text.append(f"\n  {one_line(key, 100)} ", "cyan")

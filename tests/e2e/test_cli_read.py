@@ -347,3 +347,13 @@ def test_up_refuses_a_spool_that_is_not_there(tmp_path):
     done = run("up", "--data", str(tmp_path), *FREE, "--spool", str(tmp_path / "none.db"))
     assert done.returncode == 2
     assert "none.db" in done.stderr
+
+
+def test_metrics_tell_how_far_the_writer_is(server):
+    with urlopen(f"{server.url}/metrics", timeout=10) as answer:
+        text = answer.read().decode()
+    values = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    assert float(values["agentstack_writer_spans"]) == 12
+    assert float(values["agentstack_writer_lag_records"]) == 0
+    assert float(values["agentstack_dead_letters"]) == 0
+    assert float(values["agentstack_log_used_bytes"]) > 0

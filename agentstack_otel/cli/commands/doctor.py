@@ -85,7 +85,7 @@ def _show(findings: list[Finding]) -> None:
     screen = console()
     for finding in findings:
         sign, style = _SIGNS[finding.level]
-        line = Text(f"{sign} ", style)
+        line = Text.assemble((f"{sign} ", style))
         line.append(clean(finding.title), "bold")
         line.append(f"  {clean(finding.detail)}")
         if finding.remedy:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import click
 from agentstack_exporters.clickhouse.protocol import Row
@@ -16,6 +17,10 @@ from agentstack_otel.query.times import since as since_ns
 from agentstack_otel.query.traces import Filter
 
 _NARROW = 90
+_ROOMY = 150
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 
 @click.command(
@@ -84,40 +89,54 @@ _EMPTY = "agentstack: there are no traces yet; run an app under opentelemetry-in
 
 def _show(rows: list[Row]) -> None:
     from rich.table import Table
-    from rich.text import Text
 
-    from agentstack_otel.cli.view import STATUS, console
+    from agentstack_otel.cli.view import console
 
     screen = console()
     wide = screen.width >= _NARROW
     table = Table(box=None, padding=(0, 1), header_style="dim", expand=False)
-    table.add_column("")
-    table.add_column("trace", no_wrap=True)
-    table.add_column("run", overflow="ellipsis", no_wrap=True)
-    for name in ("service", "model", "tokens") if wide else ():
-        table.add_column(name, overflow="ellipsis", no_wrap=True, max_width=24)
-    table.add_column("spans", justify="right")
-    table.add_column("took", justify="right", no_wrap=True)
-    table.add_column("started", justify="right", no_wrap=True)
+    table.add_column("", width=1)
+    # Enough of the id to use it; all of it where there is room.
+    digits = 32 if screen.width >= _ROOMY else 12 if wide else 8
+    numbers = (("tokens", 11), ("spans", 5), ("took", 7), ("started", 8))[0 if wide else 1 :]
+    texts = (("run", 5), ("service", 2), ("model", 3)) if wide else (("run", 1),)
+    columns = 2 + len(numbers) + len(texts)
+    left = screen.width - 2 * columns - 1 - digits - sum(width for _, width in numbers)
+    table.add_column("trace", no_wrap=True, width=digits)
+    for name, share in texts:
+        most = max(4, left * share // sum(each for _, each in texts))
+        table.add_column(name, overflow="ellipsis", no_wrap=True, max_width=most)
+    for name, width in numbers:
+        table.add_column(name, justify="right", no_wrap=True, min_width=width)
     now = time.time_ns()
     for row in rows:
-        sign, style = STATUS.get(row["status"], STATUS["UNSET"])
-        more = [
-            one_line(row["service"], 40),
-            one_line(", ".join(row["models"]), 60),
-            tokens(row["input_tokens"], row["output_tokens"]),
-        ]
-        spans = f"{row['span_count']}" + (f" ({row['errors']}✗)" if row["errors"] else "")
-        table.add_row(
-            Text(sign, style),
-            row["trace_id"] if wide else row["trace_id"][:8],
-            Text(one_line(row["name"], 80), "bold"),
-            *(more if wide else []),
-            spans,
-            duration(row["duration_ms"]),
-            ago(row["start_ns"], now),
-        )
+        table.add_row(*_cells(row, digits, wide, now))
     screen.print(table)
+
+
+def _cells(row: Row, digits: int, wide: bool, now: int) -> list[str | Text]:
+    from rich.text import Text
+
+    from agentstack_otel.cli.view import STATUS
+
+    sign, style = STATUS.get(row["status"], STATUS["UNSET"])
+    name = Text.assemble((one_line(row["name"], 80), "bold"))
+    if row["errors"]:
+        name.append(f" {row['errors']}✗", "red")
+    more: list[str | Text] = [
+        Text(one_line(row["service"], 40)),
+        Text(one_line(", ".join(row["models"]), 60)),
+        tokens(row["input_tokens"], row["output_tokens"]),
+    ]
+    return [
+        Text(sign, style),
+        str(row["trace_id"])[:digits],
+        name,
+        *(more if wide else []),
+        str(row["span_count"]),
+        duration(row["duration_ms"]),
+        ago(row["start_ns"], now),
+    ]
 
 
 __all__ = ["command"]

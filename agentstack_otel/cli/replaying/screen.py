@@ -57,15 +57,17 @@ class Screen:
     def _top(self, width: int) -> list[Text]:
         player = self._player
         root = player.replay.tree.root
-        title = Text(TITLE, style="bold black on yellow")
-        title.append(f" {one_line(root.name, 40)} ", "bold default on default")
-        title.append(player.replay.tree.trace_id, "dim default on default")
+        title = Text.assemble((TITLE, "bold black on yellow"))
+        title.append(f" {one_line(root.name, 40)} ", "bold")
+        title.append(player.replay.tree.trace_id, "dim")
         sign = "▶ playing" if player.playing else "❚❚ paused"
-        line = Text(f"{sign} {player.speed:g}x ", "green" if player.playing else "yellow")
-        line.append(f" step {player.position + 1}/{player.last + 1}", "bold default")
+        line = Text.assemble(
+            (f"{sign} {player.speed:g}x ", "green" if player.playing else "yellow")
+        )
+        line.append(f" step {player.position + 1}/{player.last + 1}", "bold")
         elapsed = player.replay.elapsed_ms(player.position)
         total = player.replay.elapsed_ms(player.last)
-        line.append(f"  +{duration(elapsed)} of {duration(total)}", "default")
+        line.append(f"  +{duration(elapsed)} of {duration(total)}")
         return [title, line, self._seekbar(width)]
 
     def _seekbar(self, width: int) -> Text:
@@ -104,7 +106,7 @@ class Screen:
         node, last = self._rows[row]
         span = node.span
         started, ended = replay.first[row] <= position, replay.last[row] <= position
-        text = Text("▸ " if row == here else "  ", "bold yellow", no_wrap=True)
+        text = Text.assemble(("▸ " if row == here else "  ", "bold yellow"), no_wrap=True)
         text.append(branch(capped(last, width), node.depth), "dim")
         style = "reverse" if row == here else ""
         if not started:
@@ -123,7 +125,7 @@ class Screen:
         player = self._player
         step = player.replay.steps[player.position]
         span = player.replay.nodes[step.row].span
-        head = Text(f"{icon(span)[0]} ", icon(span)[1])
+        head = Text.assemble((f"{icon(span)[0]} ", icon(span)[1]))
         head.append(one_line(story.headline(step, span), 120), "bold")
         facts = [span.model, tokens(span.input_tokens, span.output_tokens), span.agent]
         head.append("  " + " · ".join(one_line(fact, 40) for fact in facts if fact), "dim")
@@ -150,15 +152,15 @@ class Screen:
         at = player.position
         used = tokens(state("input_tokens", at), state("output_tokens", at)) or "0"
         errors = state("errors", at)
-        line = Text("so far ", style="bold")
+        line = Text.assemble(("so far ", "bold"))
         line.append(
             f"{state('messages', at)} messages · {state('tool_results', at)} tool results · "
         )
         line.append(f"{used} tokens · {state('llm_calls', at)} model calls · ")
         line.append(f"{state('tool_calls', at)} tool calls · ")
         line.append(f"{errors} error{'s' * (errors != 1)}", "bold red" if errors else "")
-        path = Text("in     ", style="bold")
-        path.append(" → ".join(self._open_path()) or "nothing", "default")
+        path = Text.assemble(("in     ", "bold"))
+        path.append(" → ".join(self._open_path()) or "nothing")
         return [Text("─" * width, style="dim"), line, path, self._footer(width)]
 
     def _footer(self, width: int) -> Text:
@@ -185,8 +187,7 @@ class Screen:
     def _help(self, room: int) -> list[Text]:
         found = [Text("keys", style="bold underline")]
         for keys, meaning in _HELP:
-            line = Text(f"  {keys:<10}", style="bold cyan")
-            line.append(meaning, "default")
+            line = Text.assemble((f"  {keys:<10}", "bold cyan"), meaning)
             found.append(line)
         found = found[:room]
         return found + [Text("") for _ in range(room - len(found))]
