@@ -14,20 +14,38 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from agentstack_exporters.clickhouse.chdb import ChdbStore, Config
 from agentstack_processors.otlp.stamp import stamp
 from google.protobuf.message import Message
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from agentstack_exporters.clickhouse.chdb import ChdbStore, Config
 from benchmarks.load import Requests
 
 SPANS = 512
 _KINDS = ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
-_COLUMNS = (
-    "project_id trace_id span_id parent_span_id name kind service_name start_time end_time"
-    " duration_ms attributes resource_attributes scope_name operation provider model agent"
-    " conversation input_tokens output_tokens ingested_at"
-).split()
+_COLUMNS = [
+    "project_id",
+    "trace_id",
+    "span_id",
+    "parent_span_id",
+    "name",
+    "kind",
+    "service_name",
+    "start_time",
+    "end_time",
+    "duration_ms",
+    "attributes",
+    "resource_attributes",
+    "scope_name",
+    "operation",
+    "provider",
+    "model",
+    "agent",
+    "conversation",
+    "input_tokens",
+    "output_tokens",
+    "ingested_at",
+]
 
 
 def measure(batches: int = 12, requests: int = 40) -> dict[str, float]:

@@ -8,9 +8,9 @@ import random
 import statistics
 import time
 
+from agentstack_exporters.clickhouse.chdb import ChdbStore, Config
 from agentstack_processors.otlp.stamp import stamp
 
-from agentstack_exporters.clickhouse.chdb import ChdbStore, Config
 from benchmarks.load import Requests
 
 _TRACE = """SELECT * FROM spans FINAL

@@ -31,7 +31,7 @@ def insert_as_the_writer_does(store: Store, payload: bytes) -> None:
     for _ in range(20):
         try:
             return store.insert_otlp([payload], token=same)
-        except Retry:
+        except Retry:  # noqa: PERF203 - trying again is the point
             time.sleep(0.05)  # what the verdict asks for
     raise AssertionError("the store asks to retry for ever")
 
@@ -289,7 +289,7 @@ class StoreContract:
             migrations.Migration(m.version, m.name, m.sql + " ") if m.version == 2 else m
             for m in migrations.load()
         ]
-        with pytest.raises(ConfigError, match="0002_.* was changed after it was applied"):
+        with pytest.raises(ConfigError, match=r"0002_.* was changed after it was applied"):
             migrations.check(changed, rows)
 
     def test_a_store_of_a_newer_version_is_refused(self, store: Store) -> None:
@@ -300,14 +300,17 @@ class StoreContract:
 
 # As Grafana's ClickHouse datasource sends it, but for the shortened list of columns.
 _GRAFANA = """WITH '<id>' as __gf_trace_id,
-(SELECT min(Start) FROM "otel_traces_trace_id_ts" WHERE TraceId = __gf_trace_id) as __gf_trace_start,
-(SELECT max(End) + 1 FROM "otel_traces_trace_id_ts" WHERE TraceId = __gf_trace_id) as __gf_trace_end
+(SELECT min(Start) FROM "otel_traces_trace_id_ts" WHERE TraceId = __gf_trace_id)
+  as __gf_trace_start,
+(SELECT max(End) + 1 FROM "otel_traces_trace_id_ts" WHERE TraceId = __gf_trace_id)
+  as __gf_trace_end
 SELECT "TraceId" as traceID, "SpanId" as spanID, "ParentSpanId" as parentSpanID,
 "ServiceName" as serviceName, "SpanName" as operationName,
 multiply(toUnixTimestamp64Nano("Timestamp"), 0.000001) as startTime,
 multiply("Duration", 0.000001) as duration,
 arrayMap(key -> map('key', key, 'value',"SpanAttributes"[key]), mapKeys("SpanAttributes")) as tags,
-arrayMap(key -> map('key', key, 'value',"ResourceAttributes"[key]), mapKeys("ResourceAttributes")) as serviceTags,
+arrayMap(key -> map('key', key, 'value',"ResourceAttributes"[key]), mapKeys("ResourceAttributes"))
+  as serviceTags,
 if("StatusCode" IN ('Error', 'STATUS_CODE_ERROR'), 2, 0) as statusCode,
 arrayMap((name, timestamp, attributes) -> tuple(name, toString(toUnixTimestamp64Milli(timestamp)),
 arrayMap(key -> map('key', key, 'value', attributes[key]), mapKeys(attributes)))

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes tests/golden/store/<case>/{input.bin,expected.json}: `python -m tests.golden.make_store_cases`.
+"""Writes tests/golden/store/<case>/{input.bin,expected.json}; run it as a module.
 
-The inputs are what stock emitters send, rebuilt from their documentation. `expected.json` comes from
-the reference decoder and was read line by line when committed; a difference in review is a change of
-what users see.
+The inputs are what stock emitters send, rebuilt from their documentation. `expected.json` comes
+from the reference decoder and was read line by line when committed; a difference in review is a
+change of what users see.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 from agentstack_processors.otlp.reference import decode_logs, decode_traces
 from agentstack_processors.otlp.stamp import stamp
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+
 from tests.fakes.store_requests import TraceRequest, any_value, put
 
 ROOT = Path(__file__).with_name("store")

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from agentstack_processors.otlp.reference import decode_logs, decode_traces
-from tests.golden.store_golden import CASES, expected, stored
-
 from agentstack_exporters.clickhouse.chdb import ChdbStore, Config
+from agentstack_processors.otlp.reference import decode_logs, decode_traces
+
+from tests.golden.store_golden import CASES, expected, stored
 
 cases = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 

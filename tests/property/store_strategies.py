@@ -16,8 +16,10 @@ _TEXT = st.text(max_size=12) | st.sampled_from(
     ["", "a/b", 'say "hi"\\', "\x00\x01\x1f\x7f", "\u2028\u2029", "🦜", "'); DROP", "nan", "[1,2]"]
 )
 _DIALECT_TEXTS = st.sampled_from(
-    sorted({text for column in COLUMNS for pair in column.values.items() for text in pair})
-    + ["agent", "tool", "openai.chat", "azure.openai.responses", "chat", "12", "007", "-3", "1.5"]
+    [
+        *sorted({text for column in COLUMNS for pair in column.values.items() for text in pair}),
+        *("agent", "tool", "openai.chat", "azure.openai.responses", "12", "007", "-3", "1.5"),
+    ]
 )
 _INTEGERS = st.integers(-(2**63), 2**63 - 1) | st.sampled_from([0, 1, -1, 10**17, 512])
 _SCALARS = st.one_of(

@@ -6,13 +6,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from agentstack_exporters.clickhouse.chdb import ChdbStore, Config
 from hypothesis import given, settings
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
 from tests.property.store_decoding import assert_logs_decode_equally, assert_traces_decode_equally
 from tests.property.store_strategies import log_requests, trace_requests
-
-from agentstack_exporters.clickhouse.chdb import ChdbStore, Config
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run the real ClickHouse server that a chDB wheel carries: `clickhouse_entry.py LIB --config-file=F`.
+"""Run the real ClickHouse server inside a chDB wheel: `clickhouse_entry.py LIB --config-file=F`.
 
 The wheel's library exports the server's own entry point; it has undefined Python symbols, so it
 is loaded from a Python process. Test-only: nobody supports this way of starting a server.

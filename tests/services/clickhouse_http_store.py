@@ -25,8 +25,10 @@ _BASE64 = """CREATE FUNCTION IF NOT EXISTS base64Encode AS (b) -> if(isNull(b), 
     'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/', 1 + bitAnd(bitShiftRight(
       toUInt32(ascii(substring(assumeNotNull(b), 3 * i + 1, 1))) * 65536
       + toUInt32(ascii(substring(assumeNotNull(b), 3 * i + 2, 1))) * 256
-      + toUInt32(ascii(substring(assumeNotNull(b), 3 * i + 3, 1))), shift), 63), 1), [18, 12, 6, 0])),
-    range(toUInt32(intDiv(length(assumeNotNull(b)) + 2, 3))))), 1, intDiv(length(assumeNotNull(b)) * 4 + 2, 3)),
+      + toUInt32(ascii(substring(assumeNotNull(b), 3 * i + 3, 1))), shift), 63), 1),
+      [18, 12, 6, 0])),
+    range(toUInt32(intDiv(length(assumeNotNull(b)) + 2, 3))))), 1,
+    intDiv(length(assumeNotNull(b)) * 4 + 2, 3)),
   repeat('=', (3 - length(assumeNotNull(b)) % 3) % 3)))"""
 
 

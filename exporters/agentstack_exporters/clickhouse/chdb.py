@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from agentstack_processors.otlp.delimited import delimit
-from agentstack_processors.verdicts import ConfigError, Retry
+from agentstack_processors.verdicts import ConfigError, Reject, Retry
 
 from agentstack_exporters.clickhouse import engine, errors, footprint, migrations, rows, settings
 from agentstack_exporters.clickhouse.protocol import Row
@@ -37,7 +37,7 @@ class Config:
         readers: Read connections, which is how many queries run side by side.
         memory_bytes: What the engine may take altogether before it refuses work.
         query_seconds: A query that takes longer is stopped.
-        result_bytes: A query whose answer is larger is stopped.
+        result_bytes: An answer that is larger is refused.
         durable: Sync every insert to disk before it returns. False only for throw-away stores.
     """
 
@@ -90,8 +90,9 @@ class ChdbStore:
         try:
             writer = engine.open_writer(self.path, self.config)
             opened.append(writer)
-            for _ in range(self.config.readers):
-                opened.append(engine.open_reader(self.path, self.config))
+            opened.extend(
+                engine.open_reader(self.path, self.config) for _ in range(self.config.readers)
+            )
         except BaseException:
             for connection in opened:
                 connection.close()
@@ -152,9 +153,13 @@ class ChdbStore:
         statement = read_only(sql)
         with self._reading() as connection:
             try:
-                return rows.parse(connection.run(statement, params))
+                answer = connection.run(statement, params)
             except RuntimeError as error:
                 raise errors.query_verdict(error) from error
+        if len(answer) > self.config.result_bytes:
+            limit = self.config.result_bytes >> 20
+            raise Reject(f"the answer is over the limit of {limit} MiB: add a LIMIT, name columns")
+        return rows.parse(answer)
 
     def close(self) -> None:
         """See `Store.close`. Waits for statements that are running."""

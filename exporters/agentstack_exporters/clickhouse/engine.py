@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import importlib
 import os
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,13 +25,14 @@ if TYPE_CHECKING:
 #: Not `default`: in an embedded engine that one also shows the files of the current folder.
 DATABASE = "agentstack"
 
+_importing = threading.Lock()
+
 
 class Connection:
     """One statement at a time; the GIL is free while it runs."""
 
     def __init__(self, path: Path, config_file: Path) -> None:
-        import chdb
-
+        chdb = _import_engine(path)
         self._connection = chdb.connect(f"{path}?config-file={quote(str(config_file))}")
 
     def run(self, sql: str, params: Mapping[str, Any] | None = None) -> bytes:
@@ -65,6 +68,23 @@ class Connection:
     def close(self) -> None:
         """Release the connection; the last one closes the engine."""
         self._connection.close()
+
+
+def _import_engine(path: Path) -> Any:
+    """Import chdb, which starts an engine for a moment and lets it look for a configuration.
+
+    It would find `~/.clickhouse-local/config.xml`, so that "home" is the store while it looks.
+    """
+    with _importing:
+        home = os.environ.get("HOME")
+        os.environ["HOME"] = str(path.absolute())
+        try:
+            return importlib.import_module("chdb")
+        finally:
+            if home is None:
+                del os.environ["HOME"]
+            else:
+                os.environ["HOME"] = home
 
 
 @contextlib.contextmanager
@@ -108,8 +128,7 @@ def open_reader(path: Path, config: Config) -> Connection:
     connection.run(f"USE {DATABASE}")
     limits = {
         "max_execution_time": str(config.query_seconds),
-        "max_result_bytes": str(config.result_bytes),
-        "result_overflow_mode": "'throw'",
+        "max_memory_usage": str(config.memory_bytes // 2),
         "readonly": "1",
     }
     connection.run("SET " + settings.clause({**settings.READ, **limits}))

@@ -8,7 +8,11 @@ import re
 from agentstack_processors.verdicts import AgentStackError, Reject, Retry
 
 _CODE = re.compile(r"Code: (\d+)\. DB::\w*Exception: ")
-_TRAIL = re.compile(r"(?i): while (?:executing|pushing|processing) .*|\s*(\(version [\d.]+\)|Stack trace .*|\([A-Z_]+\)\s*$).*", re.DOTALL)
+_TRAIL = re.compile(
+    r"(?::\s+[Ww]hile (?:executing|pushing|processing)\b|\s*(?:\([A-Z_]+\)\s*)?\(version"
+    r"|\s*Stack trace|\s*\([A-Z_]+\)\s*$).*",
+    re.DOTALL,
+)
 
 #: The bytes or values are wrong: the same insert can never succeed.
 BAD_DATA = frozenset(
