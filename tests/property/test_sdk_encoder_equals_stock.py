@@ -55,6 +55,12 @@ scopes = st.lists(
 )
 
 
+def own_contexts(number: int) -> st.SearchStrategy[SpanContext]:
+    """Contexts that differ between the spans of a batch, by the last bits of the span id."""
+    own = ids.map(lambda span_id: span_id // 8 * 8 + number + 1)
+    return st.builds(SpanContext, trace_ids, own, st.booleans(), st.just(TraceFlags(1)), states)
+
+
 def bounded(items: dict[str, Any], limit: int) -> BoundedAttributes:
     return BoundedAttributes(maxlen=limit, attributes=items)
 
@@ -75,14 +81,16 @@ links = st.builds(
 
 
 @st.composite
-def spans(draw: st.DrawFn, resource: Resource, scope: InstrumentationScope | None) -> ReadableSpan:
+def spans(
+    draw: st.DrawFn, resource: Resource, scope: InstrumentationScope | None, number: int
+) -> ReadableSpan:
     event_list: BoundedList[Event] = BoundedList(2)
     event_list.extend(draw(st.lists(events, max_size=3)))
     link_list: BoundedList[Link] = BoundedList(2)
     link_list.extend(draw(st.lists(links, max_size=3)))
     return ReadableSpan(
         name=draw(texts),
-        context=draw(contexts),
+        context=draw(own_contexts(number)),
         parent=draw(st.none() | contexts),
         resource=resource,
         attributes=bounded(draw(attributes), draw(st.integers(1, 6))),
@@ -107,7 +115,7 @@ def batches(draw: st.DrawFn) -> list[ReadableSpan]:
             st.tuples(st.sampled_from(known_resources), st.sampled_from(known_scopes)), max_size=4
         )
     )
-    return [draw(spans(resource, scope)) for resource, scope in pairs]
+    return [draw(spans(*pair, number)) for number, pair in enumerate(pairs)]
 
 
 def expected(batch: list[ReadableSpan]) -> ExportTraceServiceRequest:

@@ -10,6 +10,8 @@ encoder's.
 
 from __future__ import annotations
 
+import functools
+import itertools
 import re
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -76,6 +78,8 @@ def varint(number: int) -> bytes:
 
 _SMALL = tuple(varint(number) for number in range(2048))
 _MAX_CACHED = 4096
+_ASKED_TOGETHER = 16
+"""Spans about whose bytes the guard is asked at once: a question costs 20 µs, however few bytes."""
 _INT64 = 1 << 63
 _UINT64 = (1 << 64) - 1
 
@@ -121,8 +125,7 @@ class Encoder:
         """Encode spans into requests of at most `max_bytes` (a larger span travels alone)."""
         batch: list[tuple[bytes, bytes, bytes]] = []
         size = 0
-        for span in spans:
-            entry = self._entry(span)
+        for entry in self._entries(spans):
             if batch and size + len(entry[2]) > max_bytes:
                 yield self._assemble(batch)
                 batch, size = [], 0
@@ -135,18 +138,37 @@ class Encoder:
         """Encode spans into one request, whatever its size."""
         return b"".join(part.payload for part in self.requests(spans, 1 << 62))
 
-    def _entry(self, span: ReadableSpan) -> tuple[bytes, bytes, bytes]:
-        return (
-            self._cached(self._resources, span.resource, self._resource),
-            self._cached(self._scopes, span.instrumentation_scope, self._scope),
-            _field(b"\x12", self._guarded(lambda: self._span(span))),
-        )
+    def _entries(self, spans: Iterable[ReadableSpan]) -> Iterator[tuple[bytes, bytes, bytes]]:
+        """Resource, scope and framed span of each."""
+        remaining = iter(spans)
+        while group := list(itertools.islice(remaining, _ASKED_TOGETHER)):
+            for span, body in zip(group, self._bodies(group), strict=True):
+                yield (
+                    self._cached(self._resources, span.resource, self._resource),
+                    self._cached(self._scopes, span.instrumentation_scope, self._scope),
+                    _field(b"\x12", body),
+                )
+
+    def _bodies(self, spans: list[ReadableSpan]) -> list[bytes]:
+        """Encoded spans; those in which something may have to be redacted are encoded twice."""
+        bodies = [self._span(span) for span in spans]
+        if self._guard is None or not self._guard.suspicious(b"".join(bodies)):
+            return bodies
+        return [
+            self._scrubbing(functools.partial(self._span, span))
+            if self._guard.suspicious(body)
+            else body
+            for span, body in zip(spans, bodies, strict=True)
+        ]
 
     def _guarded(self, encode: Callable[[], bytes]) -> bytes:
         """Encode raw, look at the bytes, and only encode again with scrubbing if it may matter."""
         raw = encode()
         if self._guard is None or not self._guard.suspicious(raw):
             return raw
+        return self._scrubbing(encode)
+
+    def _scrubbing(self, encode: Callable[[], bytes]) -> bytes:
         self._scrub = True
         try:
             return encode()

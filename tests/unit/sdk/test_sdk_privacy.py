@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import Link, SpanContext, Status, StatusCode, TraceFlags
 
-from tests.fakes.sdk_spans import Kept
+from tests.fakes.sdk_spans import Kept, finished
 
 SECRET = "bob@example.com"
 
@@ -198,3 +198,14 @@ def test_with_a_key_markers_agree_between_processes() -> None:
     first, second = (Privacy(Config(key="k")) for _ in range(2))
 
     assert first.text(SECRET) == second.text(SECRET) != Privacy(Config(key="other")).text(SECRET)
+
+
+def test_one_dirty_span_among_many_is_redacted_and_the_others_are_left_alone() -> None:
+    redactor = Marking()
+    spans = finished(40, text="clean") + finished(1, text=SECRET) + finished(40, text="clean")
+    payload = Encoder(privacy(redactor=lambda: redactor)).request(spans)
+
+    assert SECRET.encode() not in payload
+    assert payload.count(b"[EMAIL]") == 1
+    assert payload.count(b"clean") == 80
+    assert "clean" not in redactor.seen
