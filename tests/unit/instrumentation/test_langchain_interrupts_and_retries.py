@@ -18,6 +18,7 @@ from langgraph.types import Command, RetryPolicy, interrupt
 from opentelemetry.trace import StatusCode
 
 from tests.fakes.chat_models import ScriptedChatModel
+from tests.fakes.langgraph_limits import both_ways
 from tests.fakes.span_trees import Traced
 
 # LangGraph tells a graph's own run about interrupts since 1.2.
@@ -40,7 +41,7 @@ def approval(*, subgraph: bool = False) -> Any:
     return outer.compile(checkpointer=InMemorySaver(), name="outer")
 
 
-@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize("asynchronous", both_ways)
 def test_an_interrupt_is_marked_and_is_no_error(traced: Traced, asynchronous: bool) -> None:
     app = approval()
     result = asyncio.run(app.ainvoke({}, THREAD)) if asynchronous else app.invoke({}, THREAD)
@@ -57,7 +58,7 @@ def test_an_interrupt_is_marked_and_is_no_error(traced: Traced, asynchronous: bo
     assert "error.type" not in traced.one("node ask").attributes
 
 
-@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize("asynchronous", both_ways)
 def test_the_resumed_run_says_so_and_belongs_to_the_same_conversation(
     traced: Traced, asynchronous: bool
 ) -> None:

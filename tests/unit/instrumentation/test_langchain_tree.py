@@ -20,6 +20,7 @@ from langgraph.types import Command, Send
 
 from tests.fakes.chat_models import ScriptedChatModel, StreamingChatModel, calls
 from tests.fakes.graphs import react
+from tests.fakes.langgraph_limits import both_ways, without_async_config
 from tests.fakes.span_trees import Traced, parsed, tree
 
 REACT = """\
@@ -291,6 +292,7 @@ def test_twenty_runs_in_threads_do_not_mix(traced: Traced) -> None:
     _twenty_separate_trees(traced)
 
 
+@without_async_config
 def test_twenty_runs_in_one_event_loop_do_not_mix(traced: Traced) -> None:
     async def run(n: int) -> None:
         model = ScriptedChatModel(lines=[calls("add", a=n, b=n), f"answer {n}"])
@@ -327,7 +329,7 @@ def test_messages_streamed_out_of_a_graph_do_not_change_the_tree(traced: Traced)
 
 @pytest.mark.skipif(not hasattr(Pregel, "stream_events"), reason="comes with LangGraph 1.2")
 @pytest.mark.filterwarnings("ignore")  # the third version of this protocol is still beta
-@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize("asynchronous", both_ways)
 def test_the_content_block_protocol_gives_the_same_tree(traced: Traced, asynchronous: bool) -> None:
     app = react(StreamingChatModel(lines=[AIMessage("a b c")])).compile(name="demo")
 
