@@ -8,9 +8,11 @@ a lone object, and plain text.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+_DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,23 @@ def parse(text: str, role: str) -> list[Message]:
     if items and all(isinstance(item, dict) and _is_part(item) for item in items):
         return [Message(role, _join(items))]
     return [_message(item, role) for item in items]
+
+
+def numbered(attributes: Mapping[str, str], prefixes: Iterable[str]) -> str:
+    """Messages that a dialect spread over numbered attributes, as the JSON `parse` reads.
+
+    `gen_ai.prompt.0.content` (Traceloop), `llm.input_messages.0.message.content` (OpenInference).
+    Empty when there are none.
+    """
+    for prefix in prefixes:
+        found: dict[int, dict[str, str]] = {}
+        for key, value in attributes.items():
+            number, _, name = key.removeprefix(prefix).partition(".")
+            if key.startswith(prefix) and number.isdecimal() and len(number) < _DIGITS:
+                found.setdefault(int(number), {})[name.removeprefix("message.")] = value
+        if found:
+            return json.dumps([found[number] for number in sorted(found)])
+    return ""
 
 
 def _is_part(item: dict[str, Any]) -> bool:
@@ -79,4 +98,4 @@ def _plain(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-__all__ = ["Message", "parse"]
+__all__ = ["Message", "numbered", "parse"]

@@ -9,12 +9,16 @@ from dataclasses import dataclass, field
 
 from agentstack_exporters.clickhouse.protocol import Row
 
+from agentstack_otel.query.messages import numbered
+
 LLM_OPERATIONS = frozenset({"chat", "generate_content", "text_completion"})
 """`gen_ai.operation.name` values of a call to a language model."""
 
 CONTAINER_OPERATIONS = frozenset({"invoke_agent", "create_agent", "invoke_workflow"})
 """Operations whose spans repeat the usage of the calls inside them."""
 
+_PROMPTS = ("llm.input_messages.", "gen_ai.prompt.")
+_COMPLETIONS = ("llm.output_messages.", "gen_ai.completion.")
 _SEPARATORS = re.compile(r"[^a-z0-9]+")
 _UNSAID = frozenset({"", "step"})
 
@@ -111,8 +115,8 @@ def from_row(row: Row) -> Span:
         conversation=row.get("conversation") or "",
         input_tokens=int(row.get("input_tokens") or 0),
         output_tokens=int(row.get("output_tokens") or 0),
-        input=row.get("input") or "",
-        output=row.get("output") or "",
+        input=row.get("input") or numbered(row.get("attributes") or {}, _PROMPTS),
+        output=row.get("output") or numbered(row.get("attributes") or {}, _COMPLETIONS),
         attributes=row.get("attributes") or {},
         events=_events(row),
         row=row,

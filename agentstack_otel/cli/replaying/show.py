@@ -5,14 +5,15 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.live import Live
 
 from agentstack_otel.cli.replaying.player import Player
 from agentstack_otel.cli.replaying.screen import Screen
-from agentstack_otel.cli.replaying.terminal import single_keys
+from agentstack_otel.cli.replaying.terminal import leaving_in_order, single_keys
 
 _RESIZE_SECONDS = 0.2
 _FRAME_SECONDS = 0.03
@@ -38,7 +39,7 @@ def interact(player: Player, console: Console) -> None:
 def play(player: Player, console: Console, sleep: Callable[[float], None] = time.sleep) -> None:
     """Play from the start to the end without a keyboard, then return."""
     player.playing = player.last > 0
-    with _live(player, console) as live:
+    with leaving_in_order(), _live(player, console) as live:
         then = time.monotonic()
         while player.playing:
             sleep(max(_FRAME_SECONDS, player.wait() or 0.0))
@@ -49,8 +50,15 @@ def play(player: Player, console: Console, sleep: Callable[[float], None] = time
         sleep(_LAST_FRAME_SECONDS)
 
 
-def _live(player: Player, console: Console) -> Live:
-    return Live(Screen(player), console=console, screen=True, auto_refresh=False, transient=True)
+@contextmanager
+def _live(player: Player, console: Console) -> Iterator[Live]:
+    live = Live(Screen(player), console=console, screen=True, auto_refresh=False, transient=True)
+    try:
+        # Not `with live`: a signal during the first frame would leave the alternate screen on.
+        live.start(refresh=True)
+        yield live
+    finally:
+        live.stop()
 
 
 __all__ = ["interact", "play"]

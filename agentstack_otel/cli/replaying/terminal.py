@@ -84,21 +84,27 @@ class Keys:
 
 @contextmanager
 def single_keys(handle: int) -> Iterator[Keys]:
-    """Deliver each key at once, without echo; Ctrl-C still interrupts, Ctrl-Z does not suspend.
-
-    SIGTERM and SIGHUP leave by way of an exception, so that the terminal is restored.
-    """
+    """Deliver each key at once, without echo; Ctrl-C still interrupts, Ctrl-Z does not suspend."""
     before = termios.tcgetattr(handle)
     changed = termios.tcgetattr(handle)
     changed[3] &= ~(termios.ICANON | termios.ECHO)
     changed[6][termios.VMIN], changed[6][termios.VTIME] = 1, 0
     changed[6][termios.VSUSP] = b"\x00"
+    with leaving_in_order():
+        try:
+            termios.tcsetattr(handle, termios.TCSADRAIN, changed)
+            yield Keys(handle)
+        finally:
+            termios.tcsetattr(handle, termios.TCSADRAIN, before)
+
+
+@contextmanager
+def leaving_in_order() -> Iterator[None]:
+    """SIGTERM and SIGHUP leave by way of an exception, so that the terminal is restored."""
     handlers = {number: signal.signal(number, _leave) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
-        termios.tcsetattr(handle, termios.TCSADRAIN, changed)
-        yield Keys(handle)
+        yield
     finally:
-        termios.tcsetattr(handle, termios.TCSADRAIN, before)
         for number, handler in handlers.items():
             signal.signal(number, handler)
 
@@ -107,4 +113,4 @@ def _leave(number: int, _: object) -> None:
     sys.exit(128 + number)
 
 
-__all__ = ["Keys", "decode", "single_keys"]
+__all__ = ["Keys", "decode", "leaving_in_order", "single_keys"]

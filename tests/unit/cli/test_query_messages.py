@@ -7,7 +7,9 @@ import json
 
 import pytest
 
-from agentstack_otel.query.messages import Message, parse
+from agentstack_otel.query.messages import Message, numbered, parse
+from agentstack_otel.query.span import from_row
+from tests.unit.cli.spans import row
 
 
 @pytest.mark.parametrize(
@@ -63,3 +65,30 @@ def test_text_that_is_no_list_of_messages_is_one_message(text):
 
 def test_nothing_recorded_is_nothing_said():
     assert parse("", "user") == []
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {
+            "gen_ai.prompt.0.role": "system",
+            "gen_ai.prompt.0.content": "be kind",
+            "gen_ai.prompt.1.role": "user",
+            "gen_ai.prompt.1.content": "hi",
+            "gen_ai.prompt.name": "not a message",
+        },
+        {
+            "llm.input_messages.1.message.content": "hi",
+            "llm.input_messages.1.message.role": "user",
+            "llm.input_messages.0.message.role": "system",
+            "llm.input_messages.0.message.content": "be kind",
+        },
+    ],
+)
+def test_messages_spread_over_numbered_attributes_are_put_together(attributes):
+    span = from_row(row("a", operation="chat", attributes=attributes))
+    assert parse(span.input, "user") == [Message("system", "be kind"), Message("user", "hi")]
+
+
+def test_attributes_without_numbers_are_no_messages():
+    assert numbered({"gen_ai.prompt.name": "x", "gen_ai.prompt.": "y"}, ["gen_ai.prompt."]) == ""

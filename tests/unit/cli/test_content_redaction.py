@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""AGENTSTACK_CONTENT on the server."""
+
+from __future__ import annotations
+
+import json
+import stat
+
+import pytest
+from agentstack_processors.otlp.scrub import scrub_traces
+from agentstack_processors.verdicts import ConfigError
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from agentstack_otel.content_redaction import make
+
+MAIL = "eve@example.com"
+
+
+def request() -> bytes:
+    made = ExportTraceServiceRequest()
+    span = made.resource_spans.add().scope_spans.add().spans.add(name="chat")
+    for key in ("gen_ai.input.messages", "customer"):
+        attribute = span.attributes.add(key=key)
+        attribute.value.string_value = f"write to {MAIL}"
+    return made.SerializeToString()
+
+
+def stored(mode: str, tmp_path) -> dict[str, str]:
+    redactor = make(mode, tmp_path / "key")
+    payload = request()
+    if redactor.suspicious(payload):
+        payload = scrub_traces(payload, redactor)
+    read = ExportTraceServiceRequest.FromString(payload)
+    attributes = read.resource_spans[0].scope_spans[0].spans[0].attributes
+    return {each.key: each.value.string_value for each in attributes}
+
+
+def test_none_stores_no_content_and_redacts_the_rest(tmp_path):
+    found = stored("none", tmp_path)
+    assert found["gen_ai.input.messages"] == ""
+    assert "[EMAIL:" in found["customer"]
+
+
+def test_none_opens_requests_in_which_nothing_is_suspicious(tmp_path):
+    assert make("none", tmp_path / "key").suspicious(b"harmless")
+
+
+def test_scrubbed_keeps_content_without_what_is_personal(tmp_path):
+    found = stored("scrubbed", tmp_path)
+    assert found["gen_ai.input.messages"].startswith("write to [EMAIL:")
+    assert MAIL not in json.dumps(found)
+
+
+def test_full_leaves_content_alone_and_redacts_the_rest(tmp_path):
+    found = stored("full", tmp_path)
+    assert found["gen_ai.input.messages"] == f"write to {MAIL}"
+    assert MAIL not in found["customer"]
+
+
+def test_markers_stay_equal_across_restarts_and_differ_between_installations(tmp_path):
+    key = tmp_path / "key"
+    first, second = make("scrubbed", key).scrub(MAIL), make("scrubbed", key).scrub(MAIL)
+    assert first == second
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    others = {make("scrubbed", tmp_path / f"key{n}").scrub(MAIL) for n in range(8)}
+    assert len(others) > 1
+
+
+def test_a_mode_that_does_not_exist_is_named(tmp_path):
+    with pytest.raises(ConfigError, match="some"):
+        make("some", tmp_path / "key")
