@@ -41,6 +41,7 @@ GROUP = "writer"
 _OK = "ok"
 _KEEP_DAYS = 36_500  # what the gateway is told when the store keeps everything
 _CATCH_UP_SECONDS = 120.0
+_COMMAND_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ class Embedded:
         from agentstack_exporters.log.sqlite import Config as LogConfig
         from agentstack_exporters.log.sqlite import SqliteLog
 
-        self.folder.take("server")
+        self.folder.take("server", for_commands=_COMMAND_SECONDS)
         self._undo.callback(self.folder.release)
         self.folder.keep_retention(self.config.retention_days)
         self._log = SqliteLog(LogConfig(path=self.folder.log, max_bytes=self.config.log_bytes))
@@ -275,7 +276,7 @@ def offline(folder: Folder, wait: float = 10.0) -> Iterator[tuple[ChdbStore, Sql
     from agentstack_exporters.log.sqlite import SqliteLog
 
     with ExitStack() as undo:
-        folder.take("command", wait)
+        folder.take("command", wait, for_commands=wait)
         undo.callback(folder.release)
         log = SqliteLog(LogConfig(path=folder.log))
         undo.callback(log.close)

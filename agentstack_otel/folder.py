@@ -77,20 +77,27 @@ class Folder:
         """What `keep_retention` noted."""
         return int(_read(self.path / "settings.json").get("retention_days", DEFAULT_RETENTION_DAYS))
 
-    def take(self, role: Role, wait: float = 0.0) -> None:
+    def take(self, role: Role, wait: float = 0.0, *, for_commands: float = 0.0) -> None:
         """Make the folder if need be and lock it for this process.
 
+        Args:
+            role: What this process is.
+            wait: Seconds to wait for whoever has it.
+            for_commands: Seconds to wait if that is a command, which will soon be done.
+
         Raises:
-            Busy: Another process has it and kept it for `wait` seconds.
+            Busy: Another process has it and kept it for so long.
             OSError: The folder cannot be made or written.
         """
         self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle = os.open(self._lock_path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        deadline = time.monotonic() + wait
+        begun = time.monotonic()
         while not _flock(handle):
-            if time.monotonic() > deadline:
+            holder = self.holder()
+            patience = for_commands if holder.get("role") == "command" else wait
+            if time.monotonic() - begun > patience:
                 os.close(handle)
-                raise Busy(self.path, self.holder())
+                raise Busy(self.path, holder)
             time.sleep(_POLL_SECONDS)
         self._lock = handle
         os.ftruncate(handle, 0)

@@ -25,6 +25,7 @@ from starlette.routing import Route
 
 from agentstack_otel.api import dlq, queries
 from agentstack_otel.api.access import Access
+from agentstack_otel.api.origin import OwnPagesOnly
 from agentstack_otel.collector import auth
 from agentstack_otel.query.find import NotFound
 from agentstack_otel.version import __version__
@@ -67,7 +68,7 @@ def application(services: Services) -> Starlette:
             Route("/api/dlq/{number:int}", dlq.one),
             Route("/api/dlq/{number:int}/retry", dlq.retry, methods=["POST"]),
         ],
-        middleware=_middleware(services.cors_origins),
+        middleware=_middleware(services.cors_origins, services.keys),
         exception_handlers={
             HTTPException: _http_error,
             Refuse: _refused,
@@ -80,19 +81,20 @@ def application(services: Services) -> Starlette:
     return app
 
 
-def _middleware(origins: tuple[str, ...]) -> list[Middleware]:
-    if not origins:
-        return []
-    methods = ["GET", "POST"]
-    headers = ["authorization", "content-type", "x-api-key"]
-    return [
-        Middleware(
-            CORSMiddleware,
-            allow_origins=list(origins),
-            allow_methods=methods,
-            allow_headers=headers,
+def _middleware(origins: tuple[str, ...], keys: auth.Config) -> list[Middleware]:
+    found = []
+    if not keys.keys and not keys.public_without_keys:
+        found.append(Middleware(OwnPagesOnly, origins=origins))
+    if origins:
+        found.append(
+            Middleware(
+                CORSMiddleware,
+                allow_origins=list(origins),
+                allow_methods=["GET", "POST"],
+                allow_headers=["authorization", "content-type", "x-api-key"],
+            )
         )
-    ]
+    return found
 
 
 def _index(request: Request) -> Response:

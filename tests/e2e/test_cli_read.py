@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import urllib.error
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from agentstack_exporters.log.protocol import Record, StoredRecord
 from agentstack_exporters.log.sqlite import Config, SqliteLog
 
-from tests.e2e.cli_server import FREE, Server, agent_run, lines, run, running, trace_id
+from tests.e2e.cli_server import AGENTSTACK, FREE, Server, agent_run, lines, run, running, trace_id
 
 T1, T2 = trace_id(1), trace_id(2)
 
@@ -357,3 +358,44 @@ def test_metrics_tell_how_far_the_writer_is(server):
     assert float(values["agentstack_writer_lag_records"]) == 0
     assert float(values["agentstack_dead_letters"]) == 0
     assert float(values["agentstack_log_used_bytes"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Host": "localhost:4320"}, 200),
+        ({"Host": "evil.example:4320"}, 403),
+        ({"Host": "127.0.0.1.evil.example"}, 403),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+    ],
+)
+def test_pages_of_strangers_cannot_use_an_api_without_keys(server, headers, status):
+    try:
+        with urlopen(Request(f"{server.url}/api/traces", headers=headers), timeout=10) as answer:
+            code = answer.status
+    except urllib.error.HTTPError as error:
+        code = error.code
+    assert code == status
+
+
+def test_a_page_that_is_allowed_may_read(tmp_path):
+    with running(tmp_path, "--cors-origin", "https://app.example") as up:
+        request = Request(f"{up.url}/api/traces", headers={"Origin": "https://app.example"})
+        with urlopen(request, timeout=10) as answer:
+            assert answer.headers["access-control-allow-origin"] == "https://app.example"
+
+
+def test_a_reader_that_has_seen_enough_is_told_nothing_more(server):
+    command = (
+        f"{' '.join(AGENTSTACK)} sql 'SELECT * FROM numbers(300000)' --json --url {server.url}"
+    )
+    done = subprocess.run(
+        ["sh", "-c", f"{command} | head -1"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, '{"number": 0}\n', "")

@@ -14,7 +14,9 @@ from agentstack_otel.cli.options import json_option, source_options
 from agentstack_otel.cli.source import Where, opened
 from agentstack_otel.cli.text import json_text, one_line
 
-_CELL = 60
+_CELL = 300
+_WHOLE = 36
+_LEAST = 12
 
 
 @click.command(
@@ -54,17 +56,28 @@ def _show(rows: list[Row]) -> None:
 
     screen = console()
     table = Table(box=None, padding=(0, 1), header_style="dim")
-    for name, value in rows[0].items():
+    cells = [[_cell(value) for value in row.values()] for row in rows]
+    longest = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    # Ids, names and numbers stay whole; long texts share what is left.
+    whole = [max(width, len(name)) for name, width in zip(rows[0], longest, strict=True)]
+    texts = sum(width > _WHOLE for width in whole)
+    left = screen.width - 2 * len(whole) - sum(width for width in whole if width <= _WHOLE)
+    for (name, value), width in zip(rows[0].items(), whole, strict=True):
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        table.add_column(Text(one_line(name, _CELL)), justify="right" if number else "left")
-    limit = max(_CELL, screen.width)
-    for row in rows:
-        table.add_row(*(Text(_cell(value, limit)) for value in row.values()))
+        table.add_column(
+            Text(one_line(name, _CELL)),
+            justify="right" if number else "left",
+            no_wrap=True,
+            overflow="ellipsis",
+            width=width if width <= _WHOLE else max(_LEAST, left // texts),
+        )
+    for row in cells:
+        table.add_row(*map(Text, row))
     screen.print(table)
 
 
-def _cell(value: Any, limit: int) -> str:
-    return one_line(value if isinstance(value, str) else json_text(value), limit)
+def _cell(value: Any) -> str:
+    return one_line(value if isinstance(value, str) else json_text(value), _CELL)
 
 
 __all__ = ["command"]

@@ -98,3 +98,14 @@ def test_a_torn_announcement_is_no_announcement(tmp_path):
 def test_the_default_folder_follows_xdg():
     assert default_data({"XDG_DATA_HOME": "/x"}) == Path("/x/agentstack")
     assert default_data({}) == Path.home() / ".local" / "share" / "agentstack"
+
+
+def test_a_server_waits_for_a_command_but_not_for_another_server(tmp_path):
+    with another_process(tmp_path, role="command") as holder:
+        holder.stdin.write("\n")
+        holder.stdin.flush()
+        folder = Folder(tmp_path)
+        folder.take("server", for_commands=20)
+        folder.release()
+    with another_process(tmp_path), pytest.raises(Busy):
+        Folder(tmp_path).take("server", for_commands=20)
