@@ -54,7 +54,7 @@ class TestClickHouseServer(StoreContract):
 
 
 @given(request=trace_requests())
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_a_server_decodes_spans_as_the_reference_decoder_does(
     ageless: HttpStore, request: ExportTraceServiceRequest
 ) -> None:
@@ -62,7 +62,7 @@ def test_a_server_decodes_spans_as_the_reference_decoder_does(
 
 
 @given(request=log_requests())
-@settings(max_examples=30)
+@settings(max_examples=15)
 def test_a_server_decodes_log_records_as_the_reference_decoder_does(
     ageless: HttpStore, request: ExportLogsServiceRequest
 ) -> None:
