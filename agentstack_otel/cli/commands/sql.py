@@ -16,7 +16,7 @@ from agentstack_otel.cli.text import json_text, one_line
 
 _CELL = 300
 _WHOLE = 36
-_LEAST = 12
+_LEAST = 8
 
 
 @click.command(
