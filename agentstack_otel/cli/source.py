@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agentstack_otel.cli.exits import NOTHING, USAGE, Fault
+from agentstack_otel.cli.workdir import inside
 from agentstack_otel.folder import Folder, default_data
 from agentstack_otel.query import find, sql, traces
 
@@ -76,7 +78,7 @@ def opened(where: Where) -> Iterator[Source]:
     if where.url:
         yield _remote(where.url)
     elif where.data or not where.spool:
-        folder = Folder(Path(where.data or default_data(os.environ)))
+        folder = Folder(Path(where.data or default_data(os.environ)).absolute())
         url = folder.server(_STARTING_SECONDS)
         if url:
             yield _remote(url)
@@ -84,7 +86,7 @@ def opened(where: Where) -> Iterator[Source]:
             with _folder(folder) as local:
                 yield local
     else:
-        with _spool(Path(where.spool)) as local:
+        with _spool(Path(where.spool).absolute()) as local:
             yield local
 
 
@@ -103,7 +105,7 @@ def _folder(folder: Folder) -> Iterator[Source]:
         )
     from agentstack_otel.embedded import offline
 
-    with offline(folder) as (store, log):
+    with inside(folder.path), offline(folder) as (store, log):
         yield LocalSource(store, log)
 
 
@@ -113,7 +115,11 @@ def _spool(path: Path) -> Iterator[Source]:
         raise Fault(f"no spool file {path}", USAGE)
     from agentstack_otel.ingest import spool_store
 
-    with spool_store(path) as store:
+    with (
+        tempfile.TemporaryDirectory(prefix="agentstack-") as scratch,
+        inside(Path(scratch)),
+        spool_store(path) as store,
+    ):
         yield LocalSource(store, None)
 
 

@@ -17,7 +17,16 @@ from urllib.error import HTTPError, URLError
 
 import pytest
 
-from tests.e2e.cli_server import AGENTSTACK, FREE, agent_run, environment, run, running, start
+from tests.e2e.cli_server import (
+    AGENTSTACK,
+    FREE,
+    Server,
+    agent_run,
+    environment,
+    run,
+    running,
+    start,
+)
 
 
 def test_the_first_line_names_every_address_and_everything_answers_by_then(tmp_path):
@@ -230,3 +239,20 @@ def test_what_a_killed_server_acknowledged_is_read_by_a_command_without_a_server
     server.process.communicate(timeout=30)
     done = run("sql", "SELECT count() AS n FROM spans FINAL", "--data", str(tmp_path), "--json")
     assert json.loads(done.stdout) == {"n": 80}
+
+
+@pytest.mark.parametrize("writable", [True, False])
+def test_the_folder_it_is_called_from_is_left_alone_and_need_not_be_writable(tmp_path, writable):
+    called_from = tmp_path / "cwd" if writable else Path("/sys")
+    if writable:
+        called_from.mkdir()
+    command = [*AGENTSTACK, "up", "--json", "--data", str(tmp_path / "data"), *FREE]
+    process = subprocess.Popen(
+        command, cwd=called_from, stdout=subprocess.PIPE, text=True, env=environment()
+    )
+    server = Server(json.loads(process.stdout.readline()), process)
+    server.send(agent_run())
+    server.wait_for(4)
+    assert server.stop() == 0
+    process.communicate(timeout=30)
+    assert not writable or list(called_from.iterdir()) == []

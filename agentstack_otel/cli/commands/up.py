@@ -9,15 +9,17 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from agentstack_otel.cli.exits import USAGE, Fault
+from agentstack_otel.cli.faults import explained
 from agentstack_otel.cli.options import json_option
 from agentstack_otel.cli.text import json_text
+from agentstack_otel.cli.workdir import inside
 
 if TYPE_CHECKING:
     from agentstack_otel.embedded import Config, Embedded
@@ -124,16 +126,22 @@ def command(as_json: bool, verbose: bool, **given: object) -> None:
 
     Prints one line when everything is ready, and runs until it is stopped.
     """
+    from agentstack_otel.embedded import Embedded
+
     level = logging.INFO if verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     given["spools"] = given["spools"] or _spool_of_environment()
-    with _signals() as ended:
-        server = _started(config(**given))  # type: ignore[arg-type]  # click checked them
+    server = Embedded(config(**given))  # type: ignore[arg-type]  # click checked them
+    with _signals() as ended, ExitStack() as undo:
         try:
-            _tell(server, as_json)
-            ended.wait()
-        finally:
-            server.stop(_GRACE_SECONDS)
+            server.config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+            undo.enter_context(inside(server.config.data))
+            undo.callback(server.stop, _GRACE_SECONDS)
+            server.start()
+        except Exception as error:
+            raise _fault(error) from error
+        _tell(server, as_json)
+        ended.wait()
 
 
 @contextmanager
@@ -173,7 +181,7 @@ def config(
     from agentstack_otel.folder import default_data
 
     return Config(
-        data=Path(data) if data else default_data(os.environ),
+        data=(Path(data) if data else default_data(os.environ)).absolute(),
         otlp_grpc=otlp_grpc,
         otlp_http=otlp_http,
         http=http,
@@ -181,7 +189,7 @@ def config(
         content=content,
         redaction=redaction,
         retention_days=retention_days,
-        spools=tuple(Path(spool) for spool in spools),
+        spools=tuple(Path(spool).absolute() for spool in spools),
         cors_origins=cors_origins,
     )
 
@@ -199,20 +207,10 @@ def keys(text: str) -> dict[str, str]:
     return {key.strip(): project.strip() for key, _, project in pairs}
 
 
-def _started(settings: Config) -> Embedded:
-    from agentstack_otel.cli.faults import explained
-    from agentstack_otel.embedded import Embedded
-
-    server = Embedded(settings)
-    try:
-        server.start()
-    except Exception as error:
-        fault = explained(error)
-        if fault is None:
-            raise
-        # A taken port or a damaged file is no wrong usage, whatever verdict carries it.
-        raise Fault(fault.sentence) from error
-    return server
+def _fault(error: Exception) -> Exception:
+    """A taken port or a damaged file is no wrong usage, whatever verdict carries it."""
+    fault = explained(error)
+    return error if fault is None else Fault(fault.sentence)
 
 
 def _tell(server: Embedded, as_json: bool) -> None:
