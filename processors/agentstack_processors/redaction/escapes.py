@@ -15,7 +15,7 @@ from bisect import bisect_right
 # The backslash comes first so that the search may skip to it; the look-behind then demands the
 # first of a run, without which a megabyte of backslashes would be read a megabyte times.
 _ESCAPE = re.compile(r"\\(?<!\\\\)\\*(?:u([0-9a-fA-F]{4})|([bfnrt\"'/]))")
-_PLAIN = {"b": " ", "f": " ", "n": "\n", "r": "\n", "t": "\t"}
+_PLAIN = {"b": "\b", "f": "\f", "n": "\n", "r": "\n", "t": "\t"}
 # Escapes behind which the cheap questions (is there an "@"? are there digits?) cannot see.
 HIDING = re.compile(r"\\u00[2-7aA][0-9a-fA-F]|[0-9]\\+u20[0-2][0-9a-fA-F]")
 

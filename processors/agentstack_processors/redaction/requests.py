@@ -22,11 +22,13 @@ from agentstack_processors.redaction.escapes import View
 from agentstack_processors.redaction.folding import TABLE
 from agentstack_processors.redaction.keys import MAX_KEY, SECRET_WORDS, names_a_secret
 from agentstack_processors.redaction.patterns import Pattern
+from agentstack_processors.redaction.scout import Scout
 from agentstack_processors.redaction.searching import positions, searcher
 
 _BEFORE, _AFTER = 96, 320  # bytes; further than any row of the table needs to decide
 _AFTER_NUMBER = 64  # numbers are short
 _LOOKS = 64  # windows in any request, and one more for each 4 KiB
+_PLACES = 64  # that the scout names, and one more for each 512 bytes
 _READINGS = 200  # of one window
 # A length before a string, after a tag of OTLP's string fields. Only lengths that look like text
 # change how what follows is read; behind any other byte a secret begins as in plain text.
@@ -42,34 +44,90 @@ _TAG = re.compile(
 # Literals and shapes that identifiers and prose are full of, and what must follow them.
 _WORTH_A_LOOK = {
     b"@": re.compile(
-        rb"@(?:[A-Za-z0-9]|[\xc3-\xc9][\x80-\xbf])(?:[A-Za-z0-9\-]|[\xc3-\xc9][\x80-\xbf]){0,62}\."
+        rb"@(?:[A-Za-z0-9]|[\xc3-\xc9][\x80-\xbf]|\\+u0[0-2])"
+        rb"(?:[A-Za-z0-9\-]|[\xc3-\xc9][\x80-\xbf]){0,62}(?:\.|\\+u0[0-2])"
     ),
-    b"+": re.compile(rb"\+[1-9][0-9 ().\-/\x80-\xff]{7}"),
+    b"+": re.compile(
+        rb"\+[1-9](?:[0-9 ().\-/\x80-\xff]{7}|[0-9 ().\-/\x80-\xff]{0,6}\\+u(?:00[aA]|20|22))"
+    ),
     b"eyJ": re.compile(rb"eyJ[A-Za-z0-9_\-]{8}"),
     b"sk-": re.compile(rb"sk-[A-Za-z0-9_\-]{16}"),
     b"ASIA": re.compile(rb"ASIA[A-Z0-9]{16}"),
     b"bearer": re.compile(rb"(?i:bearer)[^A-Za-z0-9_\-.,]"),
     b"basic": re.compile(rb"(?i:basic)[^A-Za-z0-9_\-.,]"),
     b"0" * 13: re.compile(rb"(?<![0-9])[0-9]"),  # once for each run of digits
-    b"(000)": re.compile(rb"\([0-9]{3}\)[ \-.\x80-\xff]{0,6}[0-9]{3}"),
+    b"(000)": re.compile(rb"\([0-9]{3}\)[ \-.\x80-\xff]{0,6}(?:[0-9]{3}|\\)"),
     b"000-00-0000": re.compile(rb"[0-8][0-9]{2}(.)[0-9]{2}\1[0-9]"),
     b"000-000-0000": re.compile(rb"[0-9]{3}([\-.])[0-9]{3}\1[0-9]"),
 }
-_HIDDEN = re.compile(rb"\\u(?:00[2-7aA]|(20[0-2]))")
+# "<", ">" and "&" hide nothing: no row needs them to find something.
+_HIDDEN = re.compile(rb"\\u(?:00(?:2[0-57-9a-fA-F]|3[0-9abdfABDF]|[4-7aA])|(20[0-2]))")
 # The separators beyond ASCII (patterns._DASH), as UTF-8; searched for by their first byte.
 _OUTSIDE_ASCII = frozenset(
     chr(code).encode() for code in (0xA0, *range(0x2009, 0x2016), 0x202F, 0x2212)
 )
 _REST_OF_KEY = re.compile(rb"[A-Za-z]{0,5}")
 _KEY_BEFORE = re.compile(rb"[A-Za-z0-9_.\- ]{1,64}\Z")
-_KEY_CLOSED = re.compile(rb"\\*[\"'][ \\nrt]{0,8}[:=]")
+_KEY_CLOSED = re.compile(rb"\\*[\"'](?:[\s\x1c-\x1f\x80-\xff\\nrtbf]|u[0-9a-fA-F]{4}){0,24}[:=]")
 _MARKED = re.compile(rb"\x12\x0f\x0a\x0d\[SECRET:[0-9a-f]{4}\]")
 
 
-class RequestFilter:
-    """The raw-bytes question, for one set of rows."""
+class _Looks:
+    """How many windows may still be looked into."""
 
-    def __init__(self, patterns: tuple[Pattern, ...]) -> None:
+    __slots__ = ("_left",)
+
+    def __init__(self, size: int) -> None:
+        self._left = _LOOKS + (size >> 12)
+
+    def spent(self) -> bool:
+        """Take one; True when there was none left."""
+        self._left -= 1
+        return self._left < 0
+
+
+class _Region:
+    """The offsets `low` to `high` of a request, and what is needed of the bytes around, folded."""
+
+    __slots__ = ("_contains", "base", "data", "folded", "high", "low")
+
+    def __init__(self, data: bytes, low: int, high: int) -> None:
+        self.data, self.low, self.high = data, low, high
+        self.base = max(0, low - _BEFORE)
+        self.folded = data[self.base : high + _AFTER].translate(TABLE)
+        self._contains = searcher(high - low) if low == 0 else None
+
+    def first(self, needle: bytes, *, folded: bool) -> int:
+        """The first offset at which `needle` begins; -1 where there is none."""
+        text, base = (self.folded, self.base) if folded else (self.data, 0)
+        if self._contains is not None and not self._contains(text, needle):
+            return -1
+        found = text.find(needle, self.low - base, self.high - base + len(needle) - 1)
+        return found + base if found >= 0 else -1
+
+    def every(self, needle: bytes, first: int, *, folded: bool) -> Iterator[int]:
+        """All of them, from the `first` on."""
+        text, base = (self.folded, self.base) if folded else (self.data, 0)
+        position, end = first - base, self.high - base + len(needle) - 1
+        while position >= 0:
+            yield position + base
+            position = text.find(needle, position + 1, end)
+
+    def behind(self, position: int) -> bytes:
+        """The folded byte before `position`; empty at the start."""
+        at = position - self.base
+        return self.folded[at - 1 : at] if at else b""
+
+
+class RequestFilter:
+    """The raw-bytes question, for one set of rows.
+
+    Args:
+        patterns: The rows.
+        scout: Let RE2 say where to look, when it is installed.
+    """
+
+    def __init__(self, patterns: tuple[Pattern, ...], *, scout: bool = True) -> None:
         self._patterns = patterns
         self._keyed = tuple(p for p in patterns if p.words == SECRET_WORDS)
         self._in_bytes: dict[bytes, list[Pattern]] = {}
@@ -82,40 +140,55 @@ class RequestFilter:
             # Words are rarer than digits: identifiers and times are full of those.
             for needle in () if pattern.literals else pattern.words or pattern.shapes:
                 self._in_folded.setdefault(needle, []).append(pattern)
+        self._scout = Scout(self._in_bytes, self._in_folded) if scout else None
 
     def suspicious(self, data: bytes) -> bool:
         """False proves that redaction would change no string of the request `data`."""
-        folded = data.translate(TABLE)
-        looks = _LOOKS + (len(data) >> 12)
-        for position, patterns in self._hits(data, folded):
+        looks = _Looks(len(data))
+        if self._scout is None or not self._scout.ready:
+            return self._judge(_Region(data, 0, len(data)), looks)
+        judged, places = 0, _PLACES + (len(data) >> 9)
+        for low, high in self._scout.places(data):
+            places -= 1
+            if places < 0:  # so many of them that reading on is cheaper
+                return self._judge(_Region(data, max(low, judged), len(data)), looks)
+            if high > judged and self._judge(_Region(data, max(low, judged), high), looks):
+                return True
+            judged = max(judged, high)
+        return False
+
+    def _judge(self, region: _Region, looks: _Looks) -> bool:
+        """Whether something that begins in `region` needs redaction."""
+        for position, patterns in self._hits(region):
             if not patterns:  # the key of an attribute names a secret
                 return True
-            window = _Window(data, folded, position)
+            window = _Window(region, position)
             hidden = patterns is self._patterns  # from the very questions `meets` asks
             asked = [pattern for pattern in patterns if hidden or window.meets(pattern)]
-            if not asked:
-                continue
-            looks -= 1
-            if looks < 0 or window.holds(asked):
+            if asked and (looks.spent() or window.holds(asked)):
                 return True
         return False
 
-    def _hits(self, data: bytes, folded: bytes) -> Iterator[tuple[int, Sequence[Pattern]]]:
-        contains = searcher(len(data))
-        present: set[bytes] = set()
-        for text, table in ((data, self._in_bytes), (folded, self._in_folded)):
+    def _hits(self, region: _Region) -> Iterator[tuple[int, Sequence[Pattern]]]:
+        data = region.data
+        words = dict.fromkeys(SECRET_WORDS, -1)
+        for folded, table in ((False, self._in_bytes), (True, self._in_folded)):
             for needle, patterns in table.items():
-                if contains(text, needle):
-                    present.add(needle)
+                first = region.first(needle, folded=folded)
+                if first >= 0:
+                    words[needle] = first
                     worth = _WORTH_A_LOOK.get(needle)
-                    for position in positions(text, needle):
+                    for position in region.every(needle, first, folded=folded):
                         if worth is None or worth.match(data, position) is not None:
                             yield position, patterns
         for word in SECRET_WORDS:
-            if word in present or (word not in self._in_folded and contains(folded, word)):
-                for position in positions(folded, word):
+            first = words[word]
+            if first < 0 and word not in self._in_folded:
+                first = region.first(word, folded=True)
+            if first >= 0:
+                for position in region.every(word, first, folded=True):
                     yield from self._key(data, position, word)
-        for position in _hiding(data, folded):
+        for position in _hiding(region):
             yield position, self._patterns
 
     def _key(
@@ -133,18 +206,18 @@ class RequestFilter:
                 yield position, self._keyed
 
 
-def _hiding(data: bytes, folded: bytes) -> Iterator[int]:
+def _hiding(region: _Region) -> Iterator[int]:
     r"""Characters that hide from substring search: `\u0040` and separators beyond ASCII."""
-    if searcher(len(data))(data, b"\\u"):
-        for position in positions(data, b"\\u"):
-            match = _HIDDEN.match(data, position)
-            # A dash hides something only inside a number.
-            if match and (match[1] is None or folded[position - 1 : position] in (b"0", b'"')):
-                yield position
+    data = region.data
+    for position in region.every(b"\\u", region.first(b"\\u", folded=False), folded=False):
+        match = _HIDDEN.match(data, position)
+        # A dash hides something only inside a number.
+        if match and (match[1] is None or region.behind(position) in (b"0", b'"')):
+            yield position
     for first, size in ((b"\xc2", 2), (b"\xe2", 3)):
-        for position in positions(data, first):
+        for position in region.every(first, region.first(first, folded=False), folded=False):
             if (
-                folded[position - 1 : position] in (b"0", b")", b"+")
+                region.behind(position) in (b"0", b")", b"+")
                 and data[position : position + size] in _OUTSIDE_ASCII
             ):
                 yield position
@@ -178,12 +251,13 @@ class _Window:
 
     __slots__ = ("_at", "_bytes", "_data", "_folded", "_offset")
 
-    def __init__(self, data: bytes, folded: bytes, position: int) -> None:
+    def __init__(self, region: _Region, position: int) -> None:
+        data, base = region.data, region.base
         start = max(0, position - _BEFORE)
-        number = folded[position : position + 1] in b"0(+"
+        number = region.folded[position - base : position - base + 1] in b"0(+"
         end = position + (_AFTER_NUMBER if number else _AFTER)
         self._bytes = data[start:end]
-        self._folded = folded[start:end]
+        self._folded = region.folded[start - base : end - base]
         self._at = position - start
         self._data, self._offset = data, start
 
