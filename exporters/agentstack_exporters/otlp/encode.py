@@ -47,6 +47,10 @@ class Guard(Protocol):
         """The text of the attribute `key` as it may leave."""
         ...
 
+    def names_secret(self, key: str) -> bool:
+        """Whether whatever stands under this name is a secret, numbers included."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -327,24 +331,38 @@ class Encoder:
         return prefix
 
     def _any(self, key: str, value: Any) -> bytes:
-        """Body of an AnyValue; `key` is the nearest name above the value."""
+        """Body of an AnyValue; `key` is the name that decides over it (see `_deciding`)."""
         if isinstance(value, str):
             return _field(b"\x0a", _utf8(self._scrubbed(key, value)))
         if isinstance(value, bytes):
             return _field(b"\x3a", self._scrubbed_bytes(key, value))
         if value is None or isinstance(value, (bool, int, float)):
-            return _scalar(value)
+            return self._number_or_none(key, value)
         if isinstance(value, Mapping):
-            return _field(b"\x32", b"".join(self._pair(str(k), v) for k, v in value.items()))
+            return _field(b"\x32", b"".join(self._pair(key, str(k), v) for k, v in value.items()))
         if isinstance(value, Sequence):
             return _field(b"\x2a", b"".join(_field(b"\x0a", self._any(key, v)) for v in value))
         return _field(b"\x0a", _utf8(self._scrubbed(key, str(value))))
 
-    def _pair(self, key: str, value: Any) -> bytes:
+    def _number_or_none(self, key: str, value: float | bool | None) -> bytes:
+        judged = self._scrub and self._guard is not None and self._guard.names_secret(key)
+        if judged and value is not None and not isinstance(value, bool):
+            return _field(b"\x0a", _utf8(self._scrubbed(key, str(value))))
+        return _scalar(value)
+
+    def _pair(self, above: str, key: str, value: Any) -> bytes:
         judged = self._scrub and self._guard is not None and not _PLAIN_KEY(key)
         name = self._guard.text(key) if judged and self._guard else key
         head = _field(b"\x0a", _utf8(name)) if name else b""
-        return _field(b"\x0a", head + _field(b"\x12", self._any(key, value)))
+        body = self._any(self._deciding(above, key), value)
+        return _field(b"\x0a", head + _field(b"\x12", body))
+
+    def _deciding(self, above: str, key: str) -> str:
+        """The attribute's own name, for content stays content below it, until a secret's comes."""
+        guard = self._guard if self._scrub else None
+        if guard is None or guard.names_secret(above) or not guard.names_secret(key):
+            return above
+        return key
 
     def _scrubbed(self, key: str, text: str) -> str:
         if self._scrub and self._guard is not None:

@@ -147,6 +147,16 @@ class Privacy:
             self._warn(error)
             return FAILED
 
+    def names_secret(self, key: str) -> bool:
+        """Whether whatever stands under this name is a secret, numbers included."""
+        try:
+            from agentstack_processors.redaction.keys import names_a_secret
+
+            return names_a_secret(key)
+        except Exception as error:
+            self._warn(error)
+            return True
+
     def _unjudged(self, value: str) -> str:
         return FAILED if self._redact else value
 

@@ -209,3 +209,56 @@ def test_one_dirty_span_among_many_is_redacted_and_the_others_are_left_alone() -
     assert payload.count(b"[EMAIL]") == 1
     assert payload.count(b"clean") == 80
     assert "clean" not in redactor.seen
+
+
+def test_numbers_and_whatever_is_nested_under_the_name_of_a_secret_do_not_leave() -> None:
+    (span,) = finished(1, **{"text": "clean"})
+    values: dict[str, Any] = {
+        "db.password": 31415926,
+        "api_key": 2.5,
+        "credentials": {"user": "ada", "pin": 27182, "active": True},
+        "count": 7,
+        "limits": {"max_tokens": 9},
+    }
+    span._attributes = values
+    payload = Encoder(Privacy(Config())).request([span])
+
+    found = attributes_of(ExportTraceServiceRequest.FromString(payload))
+    assert found["db.password"].string_value.startswith("[SECRET:")
+    assert found["api_key"].string_value.startswith("[SECRET:")
+    below = {pair.key: pair.value for pair in found["credentials"].kvlist_value.values}
+    assert below["user"].string_value.startswith("[SECRET:")
+    assert below["pin"].string_value.startswith("[SECRET:")
+    assert below["active"].bool_value is True
+    assert found["count"].int_value == 7
+    assert found["limits"].kvlist_value.values[0].value.int_value == 9
+
+
+def test_the_sdk_redacts_exactly_what_the_server_would() -> None:
+    from agentstack_processors.otlp.scrub import scrub_traces
+    from agentstack_processors.redaction import Config as RedactorConfig
+    from agentstack_processors.redaction import Redactor
+
+    (span,) = finished(1, text=SECRET)
+    span._attributes = {
+        "db.password": 31415926,
+        "to": SECRET,
+        "credentials": {"user": "ada", "of": [{"pin": 27182.5}, b"\xff", None]},
+        "raw": SECRET.encode(),
+        "listed": [SECRET, "b"],
+    }
+    raw = Encoder(None).request([span])
+    ours = Encoder(Privacy(Config(key="k"))).request([span])
+
+    theirs = scrub_traces(raw, Redactor(RedactorConfig(key="k")))
+    assert ExportTraceServiceRequest.FromString(ours) == ExportTraceServiceRequest.FromString(
+        theirs
+    )
+
+
+def test_full_keeps_what_is_nested_in_content_too() -> None:
+    _, message = exported(privacy("full"))
+
+    part = attributes_of(message)["gen_ai.output.messages"].array_value.values[0]
+    inner = part.kvlist_value.values[0].value.array_value.values[0].kvlist_value.values
+    assert inner[0].value.string_value == SECRET
