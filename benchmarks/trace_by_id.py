@@ -9,14 +9,10 @@ import statistics
 import time
 
 from agentstack_exporters.clickhouse.chdb import ChdbStore, Config
+from agentstack_otel.query import find
 from agentstack_processors.otlp.stamp import stamp
 
 from benchmarks.load import Requests
-
-_TRACE = """SELECT * FROM spans FINAL
-WHERE trace_id = {t:String} AND start_time BETWEEN
-    (SELECT min(start_time) FROM spans_trace_id_ts WHERE trace_id = {t:String}) AND
-    (SELECT max(end_time) FROM spans_trace_id_ts WHERE trace_id = {t:String})"""
 
 
 def measure(spans: int = 1_000_000, queries: int = 200) -> dict[str, float]:
@@ -43,8 +39,7 @@ def _ask(store: ChdbStore, queries: int) -> dict[str, float]:
     took = []
     for trace_id in wanted:
         begun = time.perf_counter()
-        if not store.query(_TRACE, {"t": trace_id}):
-            raise RuntimeError(f"trace {trace_id} is not there")
+        find.spans(store, trace_id)
         took.append((time.perf_counter() - begun) * 1000)
     return {
         "p50_ms": round(statistics.median(took), 1),

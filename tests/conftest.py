@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -17,8 +16,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
 @pytest.fixture(autouse=True)
-def _no_settings_from_the_developers_shell(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _no_settings_from_the_developers_shell(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(("AGENTSTACK_", "OTEL_")) and not name.startswith("AGENTSTACK_TEST_"):
             monkeypatch.delenv(name)
-    yield

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agentstack_exporters.clickhouse.protocol import Row
+from agentstack_processors.semconv.dialects import INPUT_KEYS, OUTPUT_KEYS
 
 from agentstack_otel.query.messages import numbered
 
@@ -97,6 +98,7 @@ class Span:
 
 def from_row(row: Row) -> Span:
     """A span out of a row of `trace_spans.sql`; columns that are missing are empty."""
+    attributes: dict[str, str] = row.get("attributes") or {}
     return Span(
         span_id=row["span_id"],
         parent_span_id=row.get("parent_span_id") or "",
@@ -115,12 +117,17 @@ def from_row(row: Row) -> Span:
         conversation=row.get("conversation") or "",
         input_tokens=int(row.get("input_tokens") or 0),
         output_tokens=int(row.get("output_tokens") or 0),
-        input=row.get("input") or numbered(row.get("attributes") or {}, _PROMPTS),
-        output=row.get("output") or numbered(row.get("attributes") or {}, _COMPLETIONS),
-        attributes=row.get("attributes") or {},
+        input=_text(attributes, INPUT_KEYS) or numbered(attributes, _PROMPTS),
+        output=_text(attributes, OUTPUT_KEYS) or numbered(attributes, _COMPLETIONS),
+        attributes=attributes,
         events=_events(row),
         row=row,
     )
+
+
+def _text(attributes: Mapping[str, str], keys: Iterable[str]) -> str:
+    """What the columns `input` and `output` would say; planning those costs the engine 6 ms."""
+    return next((text for key in keys if (text := attributes.get(key))), "")
 
 
 def _events(row: Row) -> tuple[Event, ...]:

@@ -13,7 +13,9 @@ T0 = 1_795_000_000_000_000_000
 def row(
     span_id: str, parent: str = "", start: float = 0, end: float = 10, **more: Any
 ) -> dict[str, Any]:
-    """A row; times in milliseconds after T0."""
+    """A row; times in milliseconds after T0; `input` and `output` become attributes."""
+    texts = {f"{name}.value": more.pop(name) for name in ("input", "output") if name in more}
+    attributes = {**texts, **more.pop("attributes", {})}
     made = {
         "trace_id": "ab" * 16,
         "span_id": span_id,
@@ -24,7 +26,7 @@ def row(
         "start_time": "2026-11-18T00:00:00.000000000Z",
         "status": "UNSET",
         "service_name": "shop",
-        "attributes": {},
+        "attributes": attributes,
         "events": [],
         "event_ns": [],
     }

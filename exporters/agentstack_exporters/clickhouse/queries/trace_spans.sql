@@ -8,7 +8,7 @@ SELECT
     status, status_message, start_time, end_time, duration_ms,
     operation, provider, model, agent, tool, conversation,
     input_tokens, output_tokens, cached_tokens, reasoning_tokens,
-    input, output, attributes, resource_attributes, scope_name, scope_version,
+    attributes, resource_attributes, scope_name, scope_version,
     events, links,
     toUnixTimestamp64Nano(start_time) AS start_ns,
     toUnixTimestamp64Nano(end_time) AS end_ns,

@@ -48,6 +48,7 @@ PARTITION BY toDate(start_time)
 PRIMARY KEY (project_id, toStartOfTenMinutes(start_time), trace_id)
 ORDER BY (project_id, toStartOfTenMinutes(start_time), trace_id, span_id)
 SETTINGS
+    index_granularity = 2048, -- one trace is read at a time, and rows are a kilobyte
     non_replicated_deduplication_window = 10000,
     ttl_only_drop_parts = 1,
     min_bytes_for_wide_part = 268435456
