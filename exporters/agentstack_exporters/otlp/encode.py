@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from agentstack_processors.otlp.wire import varint
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
@@ -68,16 +69,6 @@ _pack_flags = struct.Struct("<BBI").pack
 
 _PLAIN_KEY = re.compile(r"(?!.*[0-9]{5})[a-z][a-z0-9_.]{0,99}").fullmatch
 """Names by convention: nothing in them to redact, so they survive when the redactor is broken."""
-
-
-def varint(number: int) -> bytes:
-    """Base-128 encoding of a number that is not negative."""
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
 
 
 _SMALL = tuple(varint(number) for number in range(2048))
@@ -405,4 +396,4 @@ def _flags(context: SpanContext | None) -> int:
     return 0x300 if context and context.is_remote else 0x100
 
 
-__all__ = ["Encoder", "Guard", "Request", "varint"]
+__all__ = ["Encoder", "Guard", "Request"]

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agentstack_exporters.otlp.encode import varint
-
-_LENGTH_DELIMITED = 2
+from agentstack_processors.otlp import wire
 
 
 def fields(data: bytes) -> Iterator[tuple[int, int, bytes, bytes]]:
@@ -21,36 +19,8 @@ def fields(data: bytes) -> Iterator[tuple[int, int, bytes, bytes]]:
     Raises:
         ValueError: The bytes are not a protobuf message.
     """
-    at = 0
-    while at < len(data):
-        start = at
-        key, at = _varint(data, at)
-        kind = key & 7
-        if kind == _LENGTH_DELIMITED:
-            size, at = _varint(data, at)
-        elif kind == 0:
-            size = _varint(data, at)[1] - at
-        elif kind in (1, 5):
-            size = 8 if kind == 1 else 4
-        else:
-            raise ValueError(f"wire type {kind} is not used by OTLP")
-        end = at + size
-        if end > len(data):
-            raise ValueError("truncated")
-        yield key >> 3, kind, data[at:end], data[start:end]
-        at = end
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while at < len(data) and shift < 64:
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-        shift += 7
-    raise ValueError("truncated or overlong varint")
+    for tag, start, at, end in wire.fields(data):
+        yield tag >> 3, tag & 7, data[at:end], data[start:end]
 
 
 def partial_success(answer: bytes) -> tuple[int, str]:
@@ -67,9 +37,9 @@ def partial_success(answer: bytes) -> tuple[int, str]:
 def _rejection(data: bytes) -> tuple[int, str]:
     rejected, message = 0, ""
     for number, kind, value, _ in fields(data):
-        if number == 1 and kind == 0:
-            rejected = _varint(value, 0)[0]
-        elif number == 2 and kind == _LENGTH_DELIMITED:
+        if number == 1 and kind == wire.VARINT:
+            rejected = wire.read_varint(value, 0)[0]
+        elif number == 2 and kind == wire.LENGTH:
             message = value.decode("utf-8", "replace")
     return rejected, message
 
@@ -78,7 +48,7 @@ def status_message(answer: bytes) -> str:
     """The message of a `google.rpc.Status`, or the head of whatever text was answered."""
     try:
         for number, kind, value, _ in fields(answer):
-            if number == 2 and kind == _LENGTH_DELIMITED:
+            if number == 2 and kind == wire.LENGTH:
                 return value.decode("utf-8", "replace")[:500]
     except ValueError:
         pass
@@ -139,7 +109,7 @@ def _joined(spans: list[tuple[bytes, bytes, bytes]]) -> bytes:
 
 
 def _framed(tag: bytes, data: bytes) -> bytes:
-    return tag + varint(len(data)) + data
+    return tag + wire.varint(len(data)) + data
 
 
 __all__ = ["fields", "halves", "partial_success", "status_message"]

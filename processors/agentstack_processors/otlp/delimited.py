@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from agentstack_processors.otlp.wire import varint
+
 
 def delimit(payloads: Iterable[bytes]) -> bytes:
     """The payloads one after the other, each preceded by its length."""
@@ -15,13 +17,3 @@ def delimit(payloads: Iterable[bytes]) -> bytes:
     for payload in payloads:
         parts += (varint(len(payload)), payload)
     return b"".join(parts)
-
-
-def varint(number: int) -> bytes:
-    """Protobuf's base-128 encoding of a number that is not negative."""
-    encoded = bytearray()
-    while number > 0x7F:
-        encoded.append(number & 0x7F | 0x80)
-        number >>= 7
-    encoded.append(number)
-    return bytes(encoded)
