@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import json
+import math
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -23,9 +24,24 @@ _SPOKEN = frozenset(("datetime", "decimal", "uuid", "pathlib", "fractions", "ipa
 _PLAIN_REPR = (object.__repr__, type.__repr__)
 
 
+_decided: bool | None = None
+
+
+def decide_content(mode: str) -> None:
+    """The content mode in force in this process, once `init()` or the configurator know it."""
+    global _decided  # noqa: PLW0603 - the process has one
+    _decided = mode != "none"
+
+
 def records_content() -> bool:
-    """Whether `AGENTSTACK_CONTENT` lets arguments and results be recorded (unless `none`)."""
-    return os.environ.get("AGENTSTACK_CONTENT", "").strip().lower() != "none"
+    """Whether arguments and results may be recorded: unless `AGENTSTACK_CONTENT` is `none`.
+
+    A program that configured OpenTelemetry without us has decided nothing; then the variable says.
+    """
+    if _decided is None:
+        mode = os.environ.get("AGENTSTACK_CONTENT", "").strip().lower()
+        return mode in ("", "scrubbed", "full")  # a wrong one counts as `none`
+    return _decided
 
 
 def to_text(value: object, limit: int = MAX_TEXT) -> str:
@@ -55,8 +71,10 @@ class _Plain:
     def of(self, value: object, depth: int) -> Any:
         """What `json.dumps` takes, standing for `value`."""
         self._items -= 1
-        if value is None or type(value) in (bool, float):
+        if value is None or type(value) is bool:
             return value
+        if type(value) is float:
+            return value if math.isfinite(value) else str(value)  # JSON has no NaN
         if type(value) is int:
             # str() of a huge integer is quadratic, and refused above 4300 digits.
             return value if value.bit_length() <= 256 else f"<int of {value.bit_length()} bits>"

@@ -20,7 +20,7 @@ from opentelemetry.sdk._configuration import _OTelSDKConfigurator
 from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
-from agentstack_otel import config
+from agentstack_otel import capturing, config
 from agentstack_otel.version import __version__
 
 _logger = logging.getLogger("agentstack")
@@ -37,6 +37,7 @@ class AgentStackConfigurator(_OTelSDKConfigurator):
             _show(settings)
         if not settings.enabled:
             return
+        capturing.decide_content(settings.content)
         if os.environ.get("OTEL_CONFIG_FILE"):
             super()._configure()  # type: ignore[no-untyped-call]  # untyped in the SDK
             return

@@ -40,17 +40,22 @@ class ContentRedactor:
         return self._policy.mode == "none" or self._redactor.suspicious(data)
 
 
-def make(mode: str, key_file: Path) -> Redactor | ContentRedactor:
-    """The redactor for a content mode, with the installation's own marker key.
+def make(mode: str, key_file: Path, key: str = "") -> Redactor | ContentRedactor:
+    """The redactor for a content mode.
 
-    The key is drawn once per data folder, so that equal values keep equal markers across restarts.
+    Args:
+        mode: `none`, `scrubbed` or `full`.
+        key_file: Where the installation's own marker key is kept. It is drawn once per data
+            folder, so that equal values keep equal markers across restarts.
+        key: Marker key to use instead: with the one the senders have
+            (`AGENTSTACK_REDACTION_KEY`), the markers made here equal those made there.
 
     Raises:
         ConfigError: There is no such mode.
     """
     policy = ContentPolicy(mode)
     policy.validate()
-    redactor = Redactor(redaction.Config(key=_key(key_file)))
+    redactor = Redactor(redaction.Config(key=key or _key(key_file)))
     return redactor if mode == "scrubbed" else ContentRedactor(policy, redactor)
 
 

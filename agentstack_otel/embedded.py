@@ -62,6 +62,8 @@ class Config:
     """`none`, `scrubbed` or `full`: what is stored of prompts, answers, arguments and results."""
     redaction: bool = True
     """False: nothing is redacted by the server."""
+    redaction_key: str = field(default="", repr=False)
+    """Secret behind the digits of markers, the senders' own; empty: the data folder's."""
     retention_days: int = DEFAULT_RETENTION_DAYS
     """Spans older than this are deleted, and refused by name on arrival. 0 keeps everything."""
     log_bytes: int = 2 << 30
@@ -210,7 +212,8 @@ class Embedded:
             return None
         from agentstack_otel.content_redaction import make
 
-        return make(self.config.content, self.folder.path / "redaction.key")
+        key_file = self.folder.path / "redaction.key"
+        return make(self.config.content, key_file, self.config.redaction_key)
 
     def _ingest(self) -> None:
         if not self.config.spools:

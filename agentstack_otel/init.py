@@ -85,8 +85,9 @@ def _start(settings: Settings, *, instrument: bool) -> None:
         return
     from opentelemetry import trace
 
-    from agentstack_otel import config, lifecycle
+    from agentstack_otel import capturing, config, lifecycle
 
+    capturing.decide_content(settings.content)
     config.apply_defaults(settings, os.environ)
     provider = trace.get_tracer_provider()
     add = getattr(provider, "add_span_processor", None)

@@ -188,6 +188,8 @@ def config(
         keys=auth.Config(keys(api_keys), public_without_keys=allow_public_without_keys),
         content=content,
         redaction=redaction,
+        # no option: command lines are public
+        redaction_key=os.environ.get("AGENTSTACK_REDACTION_KEY", "").strip(),
         retention_days=retention_days,
         spools=tuple(Path(spool).absolute() for spool in spools),
         cors_origins=cors_origins,

@@ -134,7 +134,8 @@ class Settings:
         None,
         "text",
         "Secret behind the digits in markers such as `[EMAIL:7f3a]`. With the same key the same "
-        "value gets the same marker in every process; without, in one process only.",
+        "value gets the same marker in every process, `agentstack up` included; without, in one "
+        "process only.",
         secret=True,
     )
     spool: str | None = setting(

@@ -66,6 +66,29 @@ def test_markers_stay_equal_across_restarts_and_differ_between_installations(tmp
     assert len(others) > 1
 
 
+def test_with_the_senders_key_markers_equal_theirs(tmp_path, monkeypatch):
+    from agentstack_exporters.otlp.privacy import Config, Privacy
+
+    from agentstack_otel.cli.commands import up
+
+    monkeypatch.setenv("AGENTSTACK_REDACTION_KEY", "shared secret")
+    given = {"data": str(tmp_path), "otlp_grpc": "a:0", "otlp_http": "b:0", "http": "c:0"}
+    config = up.config(
+        **given,
+        spools=(),
+        content="scrubbed",
+        redaction=True,
+        retention_days=1,
+        api_keys="",
+        allow_public_without_keys=False,
+        cors_origins=(),
+    )
+    senders = Privacy(Config(key="shared secret")).text(MAIL)
+    assert make("scrubbed", tmp_path / "key", config.redaction_key).scrub(MAIL) == senders
+    assert not (tmp_path / "key").exists()
+    assert "shared secret" not in repr(config)
+
+
 def test_a_mode_that_does_not_exist_is_named(tmp_path):
     with pytest.raises(ConfigError, match="some"):
         make("some", tmp_path / "key")

@@ -69,3 +69,12 @@ def test_deep_wide_and_endless_values_are_cut():
     endless: dict = {}
     endless["self"] = endless
     json.loads(to_text(endless))
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+def test_numbers_json_does_not_know_are_written_as_text(number):
+    def refused(word):
+        raise AssertionError(f"{word} is no JSON")
+
+    text = to_text({"loss": number})
+    assert json.loads(text, parse_constant=refused) == {"loss": str(number)}

@@ -253,3 +253,62 @@ def test_a_rival_instrumentor_for_the_same_library_is_not_loaded(run: Run, tmp_p
         "agentstack_otel.init()", OTEL_PYTHON_DISABLED_INSTRUMENTATIONS="agentstack_langchain"
     )
     assert "rival loaded" in output
+
+
+CONTENT_REACHES_EVERYBODY = """
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
+@agentstack_otel.observe
+def ask(question): return "answer " + question
+{start}
+trace.get_tracer_provider().add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter()))
+from langchain_core.runnables import RunnableLambda
+ask("why"); RunnableLambda(ask).invoke("how")
+"""
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        'agentstack_otel.init(content="none")',
+        'trace.set_tracer_provider(TracerProvider()); agentstack_otel.init(content="none")',
+        "agentstack_otel.init()",
+    ],
+)
+def test_content_none_is_obeyed_where_spans_are_recorded_not_only_by_our_exporter(
+    run: Run, start: str
+) -> None:
+    wrong = {} if "none" in start else {"AGENTSTACK_CONTENT": "nonsense"}  # counts as none
+    output, spans = run(CONTENT_REACHES_EVERYBODY.format(start=start), **wrong)
+
+    assert [span.name for span in spans].count("ask") == 2
+    assert "answer" not in output
+    assert "why" not in output
+    assert "how" not in output
+
+
+def test_the_content_flag_is_obeyed_where_spans_are_recorded(run: Run) -> None:
+    output, spans = run(
+        CONTENT_REACHES_EVERYBODY.format(start=""),
+        str(Path(sys.executable).parent / "opentelemetry-instrument"),
+        "--agentstack_content",
+        "none",
+    )
+
+    assert [span.name for span in spans].count("ask") == 2
+    assert "answer" not in output
+
+
+def test_the_keyword_wins_over_a_variable_that_forbids_content(run: Run) -> None:
+    _, spans = run(
+        """
+        @agentstack_otel.observe
+        def ask(question): return "answer"
+        agentstack_otel.init(content="full")
+        ask("why")
+        """,
+        AGENTSTACK_CONTENT="none",
+    )
+
+    found = {pair.key: pair.value.string_value for pair in spans[0].attributes}
+    assert found["output.value"] == "answer"
