@@ -3,9 +3,10 @@
 
 The gateway runs in a process of its own with a `SqliteLog` in a temporary folder, validation and
 the redactor on; only its CPU (/proc/PID/stat) is counted. Requests are fresh each time: ids, times
-and texts. Prints one JSON object::
+and texts. With `--peer` the upstream Collector (OTLP in, everything dropped) gets the same load in
+the same run. Prints one JSON object::
 
-    python -m benchmarks.gateway [--requests 400] [--spans 512]
+    python -m benchmarks.gateway [--requests 400] [--spans 512] [--peer]
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import grpc
@@ -42,11 +43,18 @@ def main() -> None:
     if options.serve:
         _serve(options.serve, redaction=not options.no_redaction)
         return
-    roads = {
-        f"{transport}_{name}": _measure(transport, compressed, options)
-        for transport in ("grpc", "http")
-        for name, compressed in (("plain", False), ("gzip", True))
-    }
+    roads = {}
+    for name, compressed in (("plain", False), ("gzip", True)):
+        for transport in ("grpc", "http"):
+            roads[f"{transport}_{name}"] = _measure(
+                transport, compressed, options, _gateway(options)
+            )
+        if options.peer:
+            from benchmarks.collector_peer import dropping_collector
+
+            roads[f"collector_grpc_{name}"] = _measure(
+                "grpc", compressed, options, dropping_collector()
+            )
     print(json.dumps({"benchmark": "gateway", "spans_a_request": options.spans, **roads}, indent=2))
 
 
@@ -55,6 +63,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--requests", type=int, default=400, help="requests sent on each road")
     parser.add_argument("--spans", type=int, default=512, help="spans in each request")
     parser.add_argument("--no-redaction", action="store_true", help="leave the redactor out")
+    parser.add_argument("--peer", action="store_true", help="the upstream Collector too; needs go")
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -77,7 +86,7 @@ def _serve(folder: str, *, redaction: bool) -> None:
 
 
 @contextmanager
-def _gateway(options: argparse.Namespace) -> Any:
+def _gateway(options: argparse.Namespace) -> Iterator[tuple[int, dict[str, str]]]:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "benchmarks.gateway", "--serve", folder]
         command += ["--no-redaction"] if options.no_redaction else []
@@ -93,7 +102,12 @@ def _gateway(options: argparse.Namespace) -> Any:
             process.wait(30)
 
 
-def _measure(transport: str, compressed: bool, options: argparse.Namespace) -> dict[str, Any]:
+def _measure(
+    transport: str,
+    compressed: bool,
+    options: argparse.Namespace,
+    server: AbstractContextManager[tuple[int, dict[str, str]]],
+) -> dict[str, Any]:
     source = Requests(options.spans)
     lock = threading.Lock()
 
@@ -101,7 +115,7 @@ def _measure(transport: str, compressed: bool, options: argparse.Namespace) -> d
         with lock:
             return source.fresh()
 
-    with _gateway(options) as (pid, addresses):
+    with server as (pid, addresses):
         sender = _grpc_sender if transport == "grpc" else _http_sender
         send = sender(addresses[transport], compressed)
         latencies: list[float] = []
@@ -143,7 +157,7 @@ def _grpc_sender(address: str, compressed: bool) -> Send:
     call = channel.unary_unary(_EXPORT)
 
     def send(request: bytes) -> None:
-        assert call(request, timeout=30) == b""
+        assert call(request, timeout=30) in (b"", b"\n\x00")  # the Collector's: present, empty
 
     return send
 

@@ -9,9 +9,9 @@ import statistics
 import time
 
 from agentstack_exporters.clickhouse.chdb import ChdbStore, Config
-from agentstack_otel.query import find
 from agentstack_processors.otlp.stamp import stamp
 
+from agentstack_otel.query import find
 from benchmarks.load import Requests
 
 

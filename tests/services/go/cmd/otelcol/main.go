@@ -2,7 +2,7 @@
 
 // The upstream OpenTelemetry Collector, core components only: what its own builder
 // (go.opentelemetry.io/collector/cmd/builder v0.161.0) generates for an OTLP receiver, the batch
-// processor and the two OTLP exporters, written down so that a test needs one `go build` and a
+// processor, the two OTLP exporters and one that drops, written down so that a test needs one `go build` and a
 // committed go.sum instead of the builder.
 package main
 
@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/confmap/provider/fileprovider"
 	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/exporter/nopexporter"
 	"go.opentelemetry.io/collector/exporter/otlpexporter"
 	"go.opentelemetry.io/collector/exporter/otlphttpexporter"
 	"go.opentelemetry.io/collector/otelcol"
@@ -35,7 +36,7 @@ func components() (otelcol.Factories, error) {
 		return factories, err
 	}
 	factories.Exporters, err = otelcol.MakeFactoryMap[exporter.Factory](
-		otlpexporter.NewFactory(), otlphttpexporter.NewFactory())
+		nopexporter.NewFactory(), otlpexporter.NewFactory(), otlphttpexporter.NewFactory())
 	return factories, err
 }
 
