@@ -21,6 +21,7 @@ from agentstack_processors.verdicts import AgentStackError
 Role = Literal["server", "command"]
 DEFAULT_RETENTION_DAYS = 90
 _POLL_SECONDS = 0.05
+_GLANCE_SECONDS = 0.5  # `held` has the lock for a moment, and a holder needs one to say its role
 
 
 class Busy(AgentStackError):
@@ -95,11 +96,12 @@ class Folder:
         while not _flock(handle):
             holder = self.holder()
             patience = for_commands if holder.get("role") == "command" else wait
-            if time.monotonic() - begun > patience:
+            if time.monotonic() - begun > max(patience, _GLANCE_SECONDS):
                 os.close(handle)
                 raise Busy(self.path, holder)
             time.sleep(_POLL_SECONDS)
         self._lock = handle
+        self.addresses.unlink(missing_ok=True)  # a killed server's; in a container we have its pid
         os.ftruncate(handle, 0)
         os.pwrite(handle, json.dumps({"pid": os.getpid(), "role": role}).encode(), 0)
 

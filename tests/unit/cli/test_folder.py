@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,8 +57,22 @@ def test_a_killed_server_leaves_nothing_that_is_believed(tmp_path):
     folder = Folder(tmp_path)
     assert folder.addresses.exists()
     assert folder.server() is None
+    stale = {"pid": os.getpid(), "http": "127.0.0.1:4320"}  # in a container pids come again
+    folder.addresses.write_text(json.dumps(stale))
     folder.take("server")
     assert folder.holder() == {"pid": os.getpid(), "role": "server"}
+    folder.release()
+
+
+def test_a_command_that_only_looks_whether_a_server_runs_keeps_none_from_starting(tmp_path):
+    folder = Folder(tmp_path)
+    folder.take("server")
+    folder.release()
+    glance = os.open(tmp_path / "server.lock", os.O_RDONLY)
+    fcntl.flock(glance, fcntl.LOCK_SH)
+    threading.Timer(0.1, os.close, [glance]).start()
+    folder.take("server")
+    assert folder.held()
     folder.release()
 
 
