@@ -13,7 +13,7 @@ _MIB = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Size limits, in bytes."""
+    """Size limits, in bytes, and how many at once."""
 
     http_body: int = 5 * _MIB
     """One HTTP body as it travels (compressed, when it is)."""
@@ -26,10 +26,14 @@ class Config:
     """How many times bigger than its compressed form a body may get (telemetry: 5 to 50)."""
     ratio_from: int = 4 * _MIB
     """Bodies that decompress to less than this are not judged by ratio."""
+    streams: int = 32
+    """Calls that one gRPC connection may have open. grpcio reads a whole message before anybody is
+    asked, so this times `request` is what a connection can hold beyond the budget. Further calls
+    wait on the client's side; a stock Collector has 10 open."""
 
     def validate(self) -> None:
         """Raise ConfigError naming the first limit that makes no sense."""
-        for name in ("http_body", "request", "in_flight", "ratio", "ratio_from"):
+        for name in ("http_body", "request", "in_flight", "ratio", "ratio_from", "streams"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"gateway limit {name} must be at least 1")
         if self.in_flight < self.request:

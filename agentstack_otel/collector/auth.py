@@ -5,13 +5,17 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
-from agentstack_processors.verdicts import ConfigError, Refuse
+from agentstack_processors.verdicts import ConfigError, Refuse, Reject
 
+PROJECT_HEADER = "x-agentstack-project"
+"""HTTP header and gRPC metadata by which a sender names its project where there are no keys."""
+_PROJECT = re.compile(r"[A-Za-z0-9_.\-]{1,64}\Z")
 _BEARER = "bearer "
 
 
@@ -22,7 +26,7 @@ class Config:
     keys: Mapping[str, str] = field(default_factory=dict, repr=False)
     """API key → project. Empty: everybody may send, to `project`."""
     project: str = "default"
-    """Project of requests when there are no keys."""
+    """Project of requests when there are no keys and the sender names none."""
     public_without_keys: bool = False
     """Bind an address that others can reach although there are no keys."""
 
@@ -66,18 +70,22 @@ class KeyRing:
         # Looked up by digest, so that the time of a lookup says nothing about the keys.
         self._keys = {_digest(key): (key.encode(), name) for key, name in config.keys.items()}
 
-    def project(self, authorization: str | None, api_key: str | None) -> str:
+    def project(
+        self, authorization: str | None, api_key: str | None, wanted: str | None = None
+    ) -> str:
         """Return the project a request belongs to.
 
         Args:
             authorization: Value of `Authorization`, if sent: `Bearer <key>`.
             api_key: Value of `x-api-key`, if sent; looked at first.
+            wanted: Value of `x-agentstack-project`, if sent; counts only where there are no keys.
 
         Raises:
             Refuse: No key, or none that is known.
+            Reject: `wanted` is no name for a project.
         """
         if self._open_project:
-            return self._open_project
+            return _named(wanted) if wanted else self._open_project
         key = api_key or _bearer(authorization)
         if not key:
             raise Refuse("an API key is required: Authorization: Bearer <key> or x-api-key: <key>")
@@ -85,6 +93,12 @@ class KeyRing:
         if not hmac.compare_digest(known, key.encode()):
             raise Refuse("the API key is not known here")
         return name
+
+
+def _named(wanted: str) -> str:
+    if _PROJECT.match(wanted) is None:
+        raise Reject(f"{PROJECT_HEADER} must be 1 to 64 letters, digits or any of _ . -")
+    return wanted
 
 
 def _bearer(authorization: str | None) -> str:

@@ -20,7 +20,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from agentstack_otel.collector.admission import Admission
 from agentstack_otel.collector.answers import Fault, fault
-from agentstack_otel.collector.auth import KeyRing
+from agentstack_otel.collector.auth import PROJECT_HEADER, KeyRing
 from agentstack_otel.collector.inflate import GZIP_MAGIC, inflate_grpc
 from agentstack_otel.collector.intake import Arrival, Intake
 from agentstack_otel.collector.meters import Meters
@@ -115,6 +115,10 @@ class GrpcServer:
     def _options(self) -> Sequence[tuple[str, int]]:
         return (
             ("grpc.max_receive_message_length", self._admission.config.request),
+            ("grpc.max_concurrent_streams", self._admission.config.streams),
+            # It would refuse calls (UNAVAILABLE) of clients that keep to the number above, because
+            # streams that have just ended are counted too.
+            ("grpc.http.overload_protection", 0),
             ("grpc.per_message_decompression", 0),  # see inflate.py
             ("grpc.so_reuseport", 0),  # a taken port is an error, not a silent share
             ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
@@ -152,13 +156,15 @@ class GrpcServer:
         return inflate_grpc(message, self._admission.config, grow)
 
     def _project(self, metadata: Any) -> str:
-        authorization = api_key = None
+        authorization = api_key = wanted = None
         for key, value in metadata or ():
             if key == "authorization":
                 authorization = _text(value)
             elif key == "x-api-key":
                 api_key = _text(value)
-        return self._keys.project(authorization, api_key)
+            elif key == PROJECT_HEADER:
+                wanted = _text(value)
+        return self._keys.project(authorization, api_key, wanted)
 
 
 def _text(value: str | bytes) -> str:

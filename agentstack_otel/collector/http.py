@@ -16,7 +16,7 @@ from agentstack_processors.verdicts import ConfigError, Retry
 from agentstack_otel.collector import answers, meters
 from agentstack_otel.collector.admission import Admission, Ticket, too_large
 from agentstack_otel.collector.answers import JSON, PROTOBUF, Fault, fault
-from agentstack_otel.collector.auth import KeyRing
+from agentstack_otel.collector.auth import PROJECT_HEADER, KeyRing
 from agentstack_otel.collector.inflate import inflate
 from agentstack_otel.collector.intake import Arrival, Intake
 from agentstack_otel.collector.pipeline import Signal
@@ -33,6 +33,7 @@ ROUTES: Mapping[str, Signal] = {
 }
 _TYPES = {b"application/x-protobuf": PROTOBUF, b"application/json": JSON}
 _SMALL_JSON = 16 << 10  # JSON costs 20 times the CPU of protobuf: bigger ones leave the loop
+_PROJECT_HEADER = PROJECT_HEADER.encode()
 _MAX_DRAIN = 64 << 20
 _DRAIN_SECONDS = 5.0
 
@@ -156,9 +157,11 @@ class HttpApp:
     def _project(self, headers: Headers) -> str:
         authorization = headers.get(b"authorization")
         api_key = headers.get(b"x-api-key")
+        wanted = headers.get(_PROJECT_HEADER)
         return self._keys.project(
             authorization.decode("latin-1") if authorization else None,
             api_key.decode("latin-1") if api_key else None,
+            wanted.decode("latin-1") if wanted else None,
         )
 
     async def _page(self, scope: Scope, headers: Headers, reply: _Reply) -> None:

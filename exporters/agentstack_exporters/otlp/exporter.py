@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import threading
 import time
-import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
+from agentstack_exporters.log import fork
 from agentstack_exporters.otlp import privacy, settings
 from agentstack_exporters.otlp.encode import Encoder, Request
 from agentstack_exporters.otlp.settings import Settings
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("agentstack")
 
 DISTRO = "agentstack-otel"
+
+FORK_SECONDS = 2.0
+"""Longest time `os.fork` is held up by an exporter that is just opening."""
+_PROJECT = re.compile(r"[A-Za-z0-9_.\-]{1,64}\Z")  # what a server takes for one
 
 
 class AgentStackSpanExporter(SpanExporter):
@@ -58,9 +63,9 @@ class AgentStackSpanExporter(SpanExporter):
         self._closed = False
         self._chain: _Chain | None = None
         self._lock = threading.Lock()
-        if hasattr(os, "register_at_fork"):
-            reset = weakref.WeakMethod(self._after_fork)
-            os.register_at_fork(after_in_child=lambda: (alive := reset()) and alive())
+        self._opening = threading.RLock()
+        self._fork_waits = False
+        fork.watch(self)
 
     @property
     def settings(self) -> Settings:
@@ -136,11 +141,25 @@ class AgentStackSpanExporter(SpanExporter):
 
     def _opened(self) -> _Chain:
         if self._chain is None:
-            self._chain = _Chain(self._settings, self._guard)
+            with self._opening:
+                self._chain = _Chain(self._settings, self._guard)
         return self._chain
 
-    def _after_fork(self) -> None:
+    def before_fork(self) -> None:
+        """Wait for a chain that is being opened: modules the batch thread has half imported stay
+        half imported in the child, which could then redact and send nothing.
+        """
+        self._fork_waits = self._opening.acquire(timeout=FORK_SECONDS)
+
+    def after_fork_in_parent(self) -> None:
+        """Go on."""
+        if self._fork_waits:
+            self._opening.release()
+
+    def after_fork_in_child(self) -> None:
+        """Threads, locks and connections are the parent's."""
         self._lock = threading.Lock()
+        self._opening = threading.RLock()
         self._deadline = None
         if self._chain is not None:
             self._chain.after_fork()
@@ -150,6 +169,10 @@ class _Chain:
     """What stands behind an exporter that is in use; built at its first export."""
 
     def __init__(self, configured: Settings, guard: privacy.Privacy | None) -> None:
+        # everything any thread of ours will need: see `before_fork`
+        import encodings.idna  # noqa: F401 - the first name lookup imports it
+
+        import agentstack_exporters.log.sqlite  # noqa: F401 - the spool imports it when needed
         from agentstack_exporters.otlp.delivery import Delivery
         from agentstack_exporters.otlp.spool import Config, Spool, default_path
 
@@ -212,6 +235,8 @@ def sender_factory(configured: Settings) -> Callable[[], Sender]:
     headers = {"user-agent": f"{DISTRO}/{_version()}", **configured.headers}
     if configured.api_key:
         headers["authorization"] = f"Bearer {configured.api_key}"
+    if configured.project != "default" and _PROJECT.match(configured.project):
+        headers.setdefault("x-agentstack-project", configured.project)  # for servers without keys
     config = Config(
         url=configured.traces_url,
         headers=headers,

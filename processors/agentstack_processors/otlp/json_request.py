@@ -24,7 +24,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from agentstack_processors.otlp.canonical import MAX_DEPTH
-from agentstack_processors.otlp.json_scalars import Invalid, Scalar, scalar
+from agentstack_processors.otlp.json_scalars import Invalid, Scalar, beyond_int64, scalar
 from agentstack_processors.otlp.wire import LENGTH, varint
 from agentstack_processors.verdicts import Reject
 
@@ -139,10 +139,17 @@ def _any_value(value: dict[str, Any], depth: int) -> bytes:
                 return _delimited(b"\x32", _map(item, depth + 1))
             field = _table(_common(_ANY_VALUE)).get(name)
             if field is not None:
-                return _encode(field, item, depth)
+                return _scalar_value(field, item, depth)
         except Invalid as bad:
             raise bad.inside(name) from None
     return b""
+
+
+def _scalar_value(field: _Field, item: Any, depth: int) -> bytes:
+    """Encode what is no array and no map; a whole number too big for an integer as a double."""
+    if field.name == "int_value" and (number := beyond_int64(item)) is not None:
+        field, item = _table(_common(_ANY_VALUE))["double_value"], number
+    return _encode(field, item, depth)
 
 
 def _array(value: Any, depth: int) -> bytes:

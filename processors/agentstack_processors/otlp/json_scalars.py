@@ -111,6 +111,18 @@ def _whole(value: Any) -> int:
     return value
 
 
+def beyond_int64(value: Any) -> int | None:
+    """Return the whole number that `value` spells if 64 bits cannot hold it, else None.
+
+    JavaScript has one kind of number: its exporters send each whole one as an integer, 1e21 too.
+    """
+    try:
+        number = _whole(value)
+    except Invalid:
+        return None
+    return None if -(1 << 63) <= number < 1 << 63 else number
+
+
 def _integer(low: int, high: int, pack: Callable[[int], bytes]) -> Callable[[Any], bytes]:
     def convert(value: Any) -> bytes:
         number = _whole(value)

@@ -8,6 +8,7 @@ from typing import Any
 
 import grpc
 import pytest
+from agentstack_processors.otlp.stamp import read_stamp
 from agentstack_processors.verdicts import ConfigError, Refuse
 
 from agentstack_otel.collector import admission, auth, http, intake, pipeline
@@ -63,6 +64,39 @@ def test_without_a_known_key_nothing_is_taken(start: Start, sent: dict[str, str]
     assert running.log.records == []
 
 
+@pytest.mark.parametrize("name", ["shop", "a", "team.web_2-x", "p" * 64])
+def test_without_keys_the_sender_names_its_project(start: Start, name: str) -> None:
+    running = start()
+    assert running.post(BODY, **{"X-AgentStack-Project": name}).status_code == 200
+    assert running.call(BODY, metadata=(("x-agentstack-project", name),)) == b""
+    assert running.post(BODY).status_code == 200
+    projects = [record.project for record in running.log.records]
+    assert projects == [name, name, "default"]
+    assert [read_stamp(record.payload)[0] for record in running.log.records] == projects
+
+
+def test_with_keys_the_key_alone_decides(start: Start) -> None:
+    running = start(keys=KEYS)
+    sent = {"x-api-key": "key-of-bank", "x-agentstack-project": "shop"}
+    assert running.post(BODY, **sent).status_code == 200
+    assert running.call(BODY, metadata=tuple(sent.items())) == b""
+    assert [record.project for record in running.log.records] == ["bank", "bank"]
+    assert running.post(BODY, **{"x-agentstack-project": "shop"}).status_code == 401
+
+
+@pytest.mark.parametrize("name", ["two words", "p" * 65, "../x", "sho\u0308p", "a/b"])
+def test_what_is_no_name_for_a_project_is_refused(start: Start, name: str) -> None:
+    running = start()
+    answer = running.post(BODY, **{"x-agentstack-project": name.encode()})
+    assert answer.status_code == 400
+    assert b"x-agentstack-project must be 1 to 64 letters" in answer.content
+    if name.isascii():
+        with pytest.raises(grpc.RpcError) as caught:
+            running.call(BODY, metadata=(("x-agentstack-project", name),))
+        assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert running.log.records == []
+
+
 def test_a_known_sender_without_the_right_is_forbidden() -> None:
     refused = fault(Refuse("not for this project", authenticated=True))
     assert (refused.row.http, refused.row.grpc) == (403, grpc.StatusCode.PERMISSION_DENIED)
@@ -93,6 +127,7 @@ def test_loopback_needs_none(host: str) -> None:
         {"http": "127.0.0.1:http"},
         {"http": "127.0.0.1:65536"},
         {"limits": admission.Config(http_body=0)},
+        {"limits": admission.Config(streams=0)},
         {"limits": admission.Config(in_flight=1 << 20)},
         {"work": intake.Config(workers=0)},
         {"work": intake.Config(append_timeout=9)},

@@ -191,6 +191,26 @@ def test_streams_that_send_nothing_keep_nobody_waiting(running: Running) -> None
         silence.set()
 
 
+def test_a_connection_has_only_so_many_calls_open_and_the_rest_wait(start: Start) -> None:
+    running = start(limits=admission.Config(streams=4))
+    running.log.held = True
+    body = trace_request(1).SerializeToString()
+    with grpc.insecure_channel(running.gateway.addresses.grpc) as channel:
+        export = channel.unary_unary("/opentelemetry.proto.collector.trace.v1.TraceService/Export")
+        calls = [export.future(body, timeout=20) for _ in range(10)]
+        for _ in range(4):
+            assert running.log.asked.acquire(timeout=10)
+        assert not running.log.asked.acquire(timeout=0.3)
+        # Another connection is not held up by it.
+        other = ThreadPoolExecutor(1)
+        answer = other.submit(running.call, body)
+        assert running.log.asked.acquire(timeout=10)
+        running.log.release()
+        assert [call.result() for call in calls] == [b""] * 10
+        assert answer.result(10) == b""
+        other.shutdown()
+
+
 def test_an_unknown_method_is_unimplemented(running: Running) -> None:
     with grpc.insecure_channel(running.gateway.addresses.grpc) as channel:
         with pytest.raises(grpc.RpcError) as caught:

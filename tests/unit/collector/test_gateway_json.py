@@ -82,6 +82,27 @@ def test_every_kind_of_value_arrives() -> None:
     assert inner.kvlist_value.values[0].value.array_value.values[0].WhichOneof("value") is None
 
 
+@pytest.mark.parametrize("text", ["1e21", "1e+21", "-1e21", "1" + "0" * 21, '"1%s"' % ("0" * 21)])
+def test_whole_numbers_beyond_64_bits_become_doubles(text: str) -> None:
+    body = json_traces(json_span(attributes=[{"key": "k", "value": {"intValue": "HERE"}}]))
+    (span,) = spans_of(json_to_protobuf("traces", body.replace(b'"HERE"', text.encode())))
+    value = span.attributes[0].value
+    assert value.WhichOneof("value") == "double_value"
+    assert value.double_value == float(text.strip('"'))
+
+
+def test_whole_numbers_that_fit_stay_integers_however_written() -> None:
+    for number, expected in ((1e3, 1000), ("12", 12), (2.0**62, 2**62), (-(2.0**63), -(2**63))):
+        assert _value({"intValue": number}).int_value == expected
+    assert _value({"intValue": 2**63}).double_value == 2.0**63
+
+
+@pytest.mark.parametrize("number", [1.5, True, "1.5", "x", [], {}, "9" * 5000])
+def test_what_is_no_whole_number_is_no_integer(number: Any) -> None:
+    with pytest.raises(Reject, match=r"intValue must be an integer"):
+        _value({"intValue": number})
+
+
 def test_bare_nan_and_infinity_are_understood() -> None:
     body = json_traces(json_span(attributes=[{"key": "k", "value": {"doubleValue": math.nan}}]))
     assert b"NaN" in body
