@@ -340,6 +340,41 @@ def test_forked_and_multiprocessing_children_deliver_their_own_spans_once(
     assert {s.parent_span_id for s in spans if s is not parent} == {parent.span_id}
 
 
+@pytest.mark.parametrize(
+    "module",
+    [
+        "agentstack_exporters.otlp.delivery",
+        "agentstack_processors.redaction.redactor",
+        "agentstack_exporters.log.sqlite_file",
+    ],
+)
+def test_a_fork_while_the_exporter_is_opening_leaves_the_child_a_whole_one(
+    program: Program, module: str
+) -> None:
+    """Pools are often made right after the first span, while a thread of ours still imports."""
+    spans = program.solo(
+        f"""
+        import importlib.abc, os, sys, threading, time
+        importing = threading.Event()
+        class Slow(importlib.abc.MetaPathFinder):
+            def find_spec(self, name, path, target=None):
+                if name == {module!r}:
+                    importing.set()
+                    time.sleep(0.5)
+        sys.meta_path.insert(0, Slow())
+        tracer.start_span("parent").end()
+        assert importing.wait(20)
+        pid = os.fork()
+        if pid == 0:
+            tracer.start_span("child").end()
+            os._exit(0)
+        os.waitpid(pid, 0)
+        """
+    )
+
+    assert names(spans) == ["child", "parent"]
+
+
 def test_context_follows_into_threads_executors_and_tasks(program: Program) -> None:
     spans = program.solo(
         """

@@ -13,13 +13,14 @@ import os
 import re
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from agentstack_exporters.log import fork
+import agentstack_exporters.log.fork  # noqa: F401 - its hooks must be registered before ours
 from agentstack_exporters.otlp import privacy, settings
 from agentstack_exporters.otlp.encode import Encoder, Request
 from agentstack_exporters.otlp.settings import Settings
@@ -65,7 +66,12 @@ class AgentStackSpanExporter(SpanExporter):
         self._lock = threading.Lock()
         self._opening = threading.RLock()
         self._fork_waits = False
-        fork.watch(self)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(
+                before=_while_alive(self._before_fork),
+                after_in_parent=_while_alive(self._after_fork_in_parent),
+                after_in_child=_while_alive(self._after_fork_in_child),
+            )
 
     @property
     def settings(self) -> Settings:
@@ -145,18 +151,21 @@ class AgentStackSpanExporter(SpanExporter):
                 self._chain = _Chain(self._settings, self._guard)
         return self._chain
 
-    def before_fork(self) -> None:
+    def _before_fork(self) -> None:
         """Wait for a chain that is being opened: modules the batch thread has half imported stay
         half imported in the child, which could then redact and send nothing.
+
+        Runs before the hooks of `log.fork`, because those were registered first: a spool file that
+        was opened meanwhile is among those they close.
         """
         self._fork_waits = self._opening.acquire(timeout=FORK_SECONDS)
 
-    def after_fork_in_parent(self) -> None:
+    def _after_fork_in_parent(self) -> None:
         """Go on."""
         if self._fork_waits:
             self._opening.release()
 
-    def after_fork_in_child(self) -> None:
+    def _after_fork_in_child(self) -> None:
         """Threads, locks and connections are the parent's."""
         self._lock = threading.Lock()
         self._opening = threading.RLock()
@@ -226,6 +235,12 @@ class _Chain:
         if not self._said:
             self._said = True
             _logger.error("AgentStack: spans cannot be written: %s", error)
+
+
+def _while_alive(method: Callable[[], None]) -> Callable[[], object]:
+    """Hooks of `os.fork` cannot be taken back: they must not keep their object alive."""
+    weak = weakref.WeakMethod(method)
+    return lambda: (alive := weak()) and alive()
 
 
 def sender_factory(configured: Settings) -> Callable[[], Sender]:
