@@ -16,7 +16,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -135,6 +135,7 @@ class Embedded:
         from agentstack_otel.api.app import Services, application
         from agentstack_otel.collector.gateway import Gateway, split_address
         from agentstack_otel.http_server import HttpServer
+        from agentstack_otel.workers.metrics import WorkerMetrics
 
         self._gateway = Gateway(self._gateway_config(), self._log, self._redactor(), self.health)
         services = Services(
@@ -147,7 +148,7 @@ class Embedded:
             cors_origins=self.config.cors_origins,
         )
         self._api = HttpServer(application(services), *split_address(self.config.http, "--http"))
-        self._register_gauges()
+        self._gateway.meters.registry.register(WorkerMetrics([self._worker], self._log))
         self._api.start()
         self._undo.callback(self._api.stop, 1)
         self._gateway.start()
@@ -158,13 +159,17 @@ class Embedded:
         if self._state in ("stopping", "stopped"):
             return
         self._state = "stopping"
-        if self.addresses:
-            deadline = time.monotonic() + grace
-            self._gateway.stop(grace / 2)
-            _wait_for(lambda: not self._worker.lag, deadline)
-            self._worker.stop(max(1.0, deadline - time.monotonic()))
-        self._undo.close()
-        self._state = "stopped"
+        try:
+            if self.addresses:
+                self._finish(time.monotonic() + grace, grace / 2)
+        finally:
+            self._undo.close()
+            self._state = "stopped"
+
+    def _finish(self, deadline: float, drain: float) -> None:
+        self._gateway.stop(drain)
+        _wait_for(lambda: _settled(self._worker), deadline)
+        self._worker.stop(max(1.0, deadline - time.monotonic()))
 
     def health(self) -> Mapping[str, str]:
         """Each dependency: "ok", or one sentence that says what is wrong with it."""
@@ -176,21 +181,9 @@ class Embedded:
     def status(self) -> dict[str, Any]:
         """What /health of the API says."""
         told = self._gateway.health()
-        told["writer_lag_records"] = self._worker.lag
+        with suppress(Retry):  # no log, no number; `dependencies` says why
+            told["writer_lag_records"] = self._worker.lag
         return told
-
-    def _register_gauges(self) -> None:
-        stats, log = self._worker.stats, self._log
-        for name, what, read in (
-            ("writer_lag_records", "Records of the log not stored yet", lambda: self._worker.lag),
-            ("writer_spans", "Spans stored since the start", lambda: stats.spans),
-            ("writer_batches", "Batches stored since the start", lambda: stats.batches),
-            ("writer_retries", "Times the store was away", lambda: stats.retries),
-            ("writer_oldest_seconds", "Age of what is stored now", lambda: self._worker.oldest_age),
-            ("log_used_bytes", "Disk the log takes", lambda: log.stats().used_bytes),
-            ("dead_letters", "Dead letters that wait", log.dead_letters.count),
-        ):
-            self._gateway.meters.gauge(f"agentstack_{name}", what, read)
 
     def _metrics(self) -> bytes:
         return self._gateway.meters.render()
@@ -248,6 +241,16 @@ def _wait_for(done: Callable[[], bool], deadline: float) -> None:
         time.sleep(0.02)
 
 
+def _settled(worker: Worker) -> bool:
+    """Whether waiting for it is over: everything is stored, or nothing more will be."""
+    if worker.stats.state == "failed":
+        return True
+    try:
+        return not worker.lag
+    except Retry:  # the log's disk refuses: the worker waits for it, and so do we
+        return False
+
+
 def _writer(log: SqliteLog, store: ChdbStore) -> Worker:
     from agentstack_otel.workers.loop import Worker
     from agentstack_otel.workers.writer import Writer
@@ -300,7 +303,7 @@ def catch_up(log: SqliteLog, store: ChdbStore, seconds: float = _CATCH_UP_SECOND
     worker.start()
     try:
         deadline = time.monotonic() + seconds
-        _wait_for(lambda: not worker.lag or worker.stats.state == "failed", deadline)
+        _wait_for(lambda: _settled(worker), deadline)
         if worker.lag:
             raise Retry(f"{worker.lag} records could not be stored: {worker.stats.error}")
     finally:

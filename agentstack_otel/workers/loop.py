@@ -20,13 +20,13 @@ import threading
 import time
 from dataclasses import dataclass
 
-from agentstack_exporters.log.protocol import Commit, StoredRecord
+from agentstack_exporters.log.protocol import Commit, Log, StoredRecord
 from agentstack_processors.verdicts import AgentStackError, ConfigError, Reject, Retry
 
 from agentstack_otel.workers.batch import Batch, Intent, by_signal
 from agentstack_otel.workers.clock import Clock, SystemClock
 from agentstack_otel.workers.collect import collect, read_range
-from agentstack_otel.workers.contracts import Handler, WorkerLog
+from agentstack_otel.workers.handler import Handler
 from agentstack_otel.workers.limit import DeadLetterLimit
 from agentstack_otel.workers.patience import Patience, Stopped
 from agentstack_otel.workers.stats import Stats
@@ -94,7 +94,7 @@ class Worker:
 
     def __init__(
         self,
-        log: WorkerLog,
+        log: Log,
         group: str,
         handler: Handler,
         config: Config | None = None,

@@ -11,7 +11,7 @@ import pytest
 from agentstack_exporters.log.protocol import Commit, Record
 from agentstack_processors.verdicts import Reject, Retry
 
-Log = Any  # the port plus `id`, `wake` and `dead_letters`, which the workers ask for
+Log = Any  # the port, and of `dead_letters` what can be read back
 
 
 def numbered(number: int, size: int = 100) -> Record:

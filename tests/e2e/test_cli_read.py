@@ -354,9 +354,10 @@ def test_metrics_tell_how_far_the_writer_is(server):
     with urlopen(f"{server.url}/metrics", timeout=10) as answer:
         text = answer.read().decode()
     values = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
-    assert float(values["agentstack_writer_spans"]) == 12
-    assert float(values["agentstack_writer_lag_records"]) == 0
-    assert float(values["agentstack_dead_letters"]) == 0
+    assert float(values['agentstack_worker_spans_total{group="writer"}']) == 12
+    assert float(values['agentstack_worker_lag_records{group="writer"}']) == 0
+    assert float(values['agentstack_worker_healthy{group="writer"}']) == 1
+    assert float(values["agentstack_log_dead_letters"]) == 0
     assert float(values["agentstack_log_used_bytes"]) > 0
 
 

@@ -9,6 +9,17 @@ from concurrent.futures import Future
 from agentstack_exporters.log.protocol import Commit, Record, StoredRecord
 
 
+class Letters:
+    """Dead letters in memory."""
+
+    def __init__(self) -> None:
+        self.put_in: list[tuple[str, StoredRecord, str]] = []
+
+    def put(self, group: str, stored: StoredRecord, reason: str) -> int:
+        self.put_in.append((group, stored, reason))
+        return len(self.put_in)
+
+
 class MemoryLog:
     """Implements the `Log` port.
 
@@ -19,6 +30,8 @@ class MemoryLog:
     """
 
     def __init__(self) -> None:
+        self.id = "memory"
+        self.dead_letters = Letters()
         self.records: list[Record] = []
         self.fault: BaseException | None = None
         self.held = False
@@ -61,6 +74,10 @@ class MemoryLog:
     def wait(self, position: int, timeout: float) -> bool:
         with self._changed:
             return self._changed.wait_for(lambda: len(self.records) > position, timeout)
+
+    def wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
 
     def end(self) -> int:
         return len(self.records)

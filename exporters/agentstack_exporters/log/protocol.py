@@ -50,8 +50,26 @@ class Commit:
     metadata: str = ""
 
 
+class DeadLetterSink(Protocol):
+    """Where a worker puts what it gives up."""
+
+    def put(self, group: str, stored: StoredRecord, reason: str) -> int:
+        """Durable when it returns; putting the same record again changes nothing."""
+        ...
+
+
 class Log(Protocol):
     """Durable, ordered, readable by several groups. Every method may be called from any thread."""
+
+    @property
+    def id(self) -> str:
+        """Names the log's content for ever; part of every token."""
+        ...
+
+    @property
+    def dead_letters(self) -> DeadLetterSink:
+        """For records that cannot be processed."""
+        ...
 
     def append(self, record: Record) -> Future[int]:
         """Queue one record; the future yields its position once it is on disk.
@@ -70,7 +88,11 @@ class Log(Protocol):
         ...
 
     def wait(self, position: int, timeout: float) -> bool:
-        """Block until a record at or after `position` exists; False after `timeout` seconds."""
+        """Block until a record at or after `position` exists; False after `timeout` or `wake`."""
+        ...
+
+    def wake(self) -> None:
+        """Let every `wait` return now, so that its caller can look whether it should stop."""
         ...
 
     def end(self) -> int:
@@ -94,4 +116,4 @@ class Log(Protocol):
         ...
 
 
-__all__ = ["Commit", "Log", "Record", "Signal", "StoredRecord"]
+__all__ = ["Commit", "DeadLetterSink", "Log", "Record", "Signal", "StoredRecord"]
