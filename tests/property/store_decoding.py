@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections import Counter
 from typing import Any
 
 from agentstack_exporters.clickhouse.protocol import Store
@@ -22,7 +21,7 @@ def assert_traces_decode_equally(store: Store, request: Any) -> None:
     payload = stamp(request.SerializeToString(), project, RECEIVED_AT)
     store.insert_otlp([payload], token=uuid.uuid4().hex)
     stored = store.query("SELECT * FROM spans WHERE project_id = {p:String}", {"p": project})
-    assert _bag(stored) == _bag(decode_traces(payload))
+    assert differences(stored, decode_traces(payload)) == []
 
 
 def assert_logs_decode_equally(store: Store, request: Any) -> None:
@@ -30,14 +29,37 @@ def assert_logs_decode_equally(store: Store, request: Any) -> None:
     payload = stamp(request.SerializeToString(), project, RECEIVED_AT)
     store.insert_otlp([payload], token=uuid.uuid4().hex, signal="logs")
     stored = store.query("SELECT * FROM genai_events WHERE project_id = {p:String}", {"p": project})
-    assert _bag(stored) == _bag(decode_logs(payload))
+    assert differences(stored, decode_logs(payload)) == []
 
 
-def _bag(rows: list[dict[str, Any]]) -> Counter[str]:
-    """Rows without their order: spans of one request may even share their ids."""
-    return Counter(json.dumps(_whole_numbers(row), sort_keys=True) for row in rows)
+def differences(stored: list[dict[str, Any]], expected: list[dict[str, Any]]) -> list[str]:
+    """One sentence for each row too many, each row missing and each column that differs."""
+    ours, theirs = _by_id(stored), _by_id(expected)
+    found = [f"{len(stored)} rows stored, {len(expected)} expected"] * (len(ours) != len(theirs))
+    for key in sorted({*ours, *theirs}):
+        if key not in ours or key not in theirs:
+            found.append(f"row {key} is {'missing' if key in theirs else 'too many'}")
+        else:
+            found += _columns(key, ours[key], theirs[key])
+    return found
 
 
-def _whole_numbers(row: dict[str, Any]) -> dict[str, Any]:
-    """JSON from the engine shows the float 0.0 as 0."""
-    return {k: int(v) if isinstance(v, float) and v.is_integer() else v for k, v in row.items()}
+def _columns(key: str, stored: dict[str, Any], expected: dict[str, Any]) -> list[str]:
+    return [
+        f"row {key}, {name}: stored {stored.get(name)!r}, expected {expected.get(name)!r}"
+        for name in sorted({*stored, *expected})
+        if _exact(stored.get(name)) != _exact(expected.get(name))
+    ]
+
+
+def _by_id(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Rows without their order, told apart by what the generator makes unique in a request."""
+    keyed = {f"{row['trace_id']}/{row['span_id']}": row for row in rows}
+    assert len(keyed) == len(rows), "two rows share their ids"
+    return keyed
+
+
+def _exact(value: Any) -> str:
+    """Maps have no order; JSON from the engine shows the float 0.0 as 0."""
+    whole = isinstance(value, float) and value.is_integer()
+    return json.dumps(int(value) if whole else value, sort_keys=True)

@@ -19,9 +19,12 @@ _DIALECT_TEXTS = st.sampled_from(
     [
         *sorted({text for column in COLUMNS for pair in column.values.items() for text in pair}),
         *("agent", "tool", "openai.chat", "azure.openai.responses", "12", "007", "-3", "1.5"),
+        *("+5", "+", "5 ", "1e3", str(2**64 - 1), str(2**64), "9" * 25, "0" * 25 + "7"),
     ]
 )
-_INTEGERS = st.integers(-(2**63), 2**63 - 1) | st.sampled_from([0, 1, -1, 10**17, 512])
+_INTEGERS = st.integers(-(2**63), 2**63 - 1) | st.sampled_from(
+    [0, 1, -1, 10**17, 10**18, 2**63 - 1]
+)
 _SCALARS = st.one_of(
     st.none(), _TEXT, st.booleans(), _INTEGERS, st.floats(width=64), st.binary(max_size=9)
 )

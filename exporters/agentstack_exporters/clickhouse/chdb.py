@@ -20,11 +20,23 @@ from typing import Any
 from agentstack_processors.otlp.delimited import delimit
 from agentstack_processors.verdicts import ConfigError, Reject, Retry
 
-from agentstack_exporters.clickhouse import engine, errors, footprint, migrations, rows, settings
+from agentstack_exporters.clickhouse import (
+    engine,
+    engine_config,
+    errors,
+    footprint,
+    migrations,
+    rows,
+    settings,
+)
 from agentstack_exporters.clickhouse.protocol import Row
 from agentstack_exporters.clickhouse.retention import Retention
 from agentstack_exporters.clickhouse.statement import read_only
 from agentstack_exporters.log.protocol import Signal
+
+_SIGNALS: tuple[Signal, ...] = ("traces", "logs")
+#: The schema is a path here, not text: see `engine_config`. Of two values the later one counts.
+_SCHEMA_FILE = "format_schema_source = 'file'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +89,6 @@ class ChdbStore:
             tempfile.TemporaryDirectory(prefix="agentstack-") if self.config.path is None else None
         )
         self.path = Path(self._temporary.name if self._temporary else self.config.path or ".")
-        self._schemas = {s: settings.schema_of(s) for s in ("traces", "logs")}
         self._write_lock = threading.Lock()
         self._closed = False
         self._writer, self._all = self._open()
@@ -90,6 +101,9 @@ class ChdbStore:
         try:
             writer = engine.open_writer(self.path, self.config)
             opened.append(writer)
+            self._schemas = {
+                signal: str(engine_config.write_schema(self.path, signal)) for signal in _SIGNALS
+            }
             opened.extend(
                 engine.open_reader(self.path, self.config) for _ in range(self.config.readers)
             )
@@ -120,8 +134,12 @@ class ChdbStore:
         def query(sql: str, params: Mapping[str, Any]) -> list[Row]:
             return rows.parse(connection.run(sql, params))
 
-        done = migrations.apply(migrations.load(), query=query, execute=connection.run)
-        Retention(self.config.retention_days).apply(query=query, execute=connection.run)
+        def execute(sql: str, params: Mapping[str, Any]) -> None:
+            engine.check_room(self.path)
+            connection.run(sql, params)
+
+        done = migrations.apply(migrations.load(), query=query, execute=execute)
+        Retention(self.config.retention_days).apply(query=query, execute=execute)
         return done
 
     def insert_otlp(
@@ -129,7 +147,7 @@ class ChdbStore:
     ) -> None:
         """See `Store.insert_otlp`."""
         table, options = settings.otlp_insert(signal, self._schemas[signal], token)
-        self._insert(table, options, "Protobuf", delimit(payloads))
+        self._insert(table, f"{options}, {_SCHEMA_FILE}", "Protobuf", delimit(payloads))
 
     def insert(
         self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, token: str

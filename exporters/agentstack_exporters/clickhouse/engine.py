@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import importlib
 import os
+import shutil
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
 
 #: Not `default`: in an embedded engine that one also shows the files of the current folder.
 DATABASE = "agentstack"
+
+#: The engine's connection string and its option `format_schema` give these a meaning of their own.
+_NOT_IN_PATHS = frozenset("?&:\\")
+
+#: Bytes that must be free before tables are made.
+_ROOM = 16 << 20
 
 _importing = threading.Lock()
 
@@ -109,6 +116,8 @@ def open_writer(path: Path, config: Config) -> Connection:
         ConfigError: See `ChdbStore`.
     """
     _check_folder(path)
+    if not (path / "metadata" / f"{DATABASE}.sql").exists():
+        check_room(path)
     connection = _connect(path, config)
     try:
         connection.run(f"CREATE DATABASE IF NOT EXISTS {DATABASE} ENGINE = Atomic")
@@ -139,13 +148,31 @@ def _connect(path: Path, config: Config) -> Connection:
     config_file = engine_config.write(path, config)
     try:
         return Connection(path, config_file)
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:
         raise ConfigError(
             f"the store in {path} cannot be opened: {errors.message_of(error)}"
         ) from error
 
 
+def check_room(path: Path) -> None:
+    """To be called before anything is created: on a full disk the engine leaves empty definitions.
+
+    It does not notice, and cannot read them when it starts again.
+
+    Raises:
+        ConfigError: The disk is as good as full.
+    """
+    free = shutil.disk_usage(path).free
+    if free < _ROOM:
+        raise ConfigError(
+            f"the store in {path} cannot be set up: its disk has {free >> 20} MiB left,"
+            f" and {_ROOM >> 20} MiB are needed"
+        )
+
+
 def _check_folder(path: Path) -> None:
+    if wrong := _NOT_IN_PATHS.intersection(str(path.absolute())):
+        raise ConfigError(f"the store's folder {path} cannot have {min(wrong)!r} in its path")
     try:
         path.mkdir(parents=True, exist_ok=True)
         handle = os.open(path / "status", os.O_RDWR | os.O_CREAT, 0o644)

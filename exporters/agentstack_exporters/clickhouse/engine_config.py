@@ -1,15 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The embedded engine's own configuration file.
+"""The files the embedded engine reads: its configuration and the Protobuf schemas.
 
-It is always named explicitly, because the engine would otherwise pick up a stray
+The configuration is always named explicitly, because the engine would otherwise pick up a stray
 `~/.clickhouse-local/config.xml` of the user's. It turns off what a server needs and a laptop does
 not: system log tables, wide background pools, large caches.
+
+The schemas are files, too, because a schema given as text makes the embedded engine write a
+`__cache__` folder into the process's current folder: it ignores `format_schema_path`. They are
+copies, so that an upgrade under a running process cannot change what it decodes with.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from agentstack_processors.verdicts import ConfigError
+
+from agentstack_exporters.clickhouse import settings
+from agentstack_exporters.log.protocol import Signal
 
 if TYPE_CHECKING:
     from agentstack_exporters.clickhouse.chdb import Config
@@ -46,9 +55,31 @@ _TEMPLATE = """<clickhouse>
 
 
 def write(path: Path, config: Config) -> Path:
-    """Write the file into the store's folder and return its path."""
-    file = path / "engine.xml"
+    """Write the configuration into the store's folder and return its path.
+
+    Raises:
+        ConfigError: The file cannot be written.
+    """
     text = _TEMPLATE.format(memory=config.memory_bytes, durable=int(config.durable))
-    if not file.exists() or file.read_text() != text:
-        file.write_text(text)
+    return _write(path / "engine.xml", text)
+
+
+def write_schema(path: Path, signal: Signal) -> Path:
+    """Write the signal's Protobuf schema into the store's folder and return its absolute path.
+
+    Raises:
+        ConfigError: The file cannot be written.
+    """
+    file = path.absolute() / "format_schemas" / f"otlp_{signal}.proto"
+    return _write(file, settings.schema_of(signal))
+
+
+def _write(file: Path, text: str) -> Path:
+    try:
+        file.parent.mkdir(exist_ok=True)
+        if not file.exists() or file.read_text("utf-8") != text:
+            file.write_text(text, "utf-8")
+    except OSError as error:
+        reason = error.strerror or error
+        raise ConfigError(f"the store's file {file} cannot be written: {reason}") from error
     return file

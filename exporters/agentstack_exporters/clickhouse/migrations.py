@@ -27,6 +27,7 @@ BOOTSTRAP = (
     " ENGINE = MergeTree ORDER BY (version, applied_at)"
     " SETTINGS non_replicated_deduplication_window = 100"
 )
+_BOOTSTRAPPED = "EXISTS TABLE schema_migrations"
 _APPLIED = "SELECT version, name, checksum FROM schema_migrations ORDER BY version, applied_at"
 _RECORD = (
     "INSERT INTO schema_migrations (version, name, checksum)"
@@ -68,12 +69,13 @@ def apply(migrations: Sequence[Migration], *, query: Query, execute: Execute) ->
     Args:
         migrations: In order, as `load` returns them.
         query: Runs a SELECT with parameters and gives its rows.
-        execute: Runs any other statement with parameters.
+        execute: Runs any other statement with parameters; not called when nothing is to be done.
 
     Raises:
         ConfigError: The store and the files disagree; nothing was changed.
     """
-    execute(BOOTSTRAP, {})
+    if not query(_BOOTSTRAPPED, {})[0]["result"]:
+        execute(BOOTSTRAP, {})
     outstanding = check(migrations, query(_APPLIED, {}))
     for migration in outstanding:
         execute(migration.sql, {})

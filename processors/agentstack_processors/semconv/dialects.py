@@ -12,6 +12,7 @@ exporter, AG2, Google ADK, Langfuse.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -295,6 +296,10 @@ FOREIGN_KEYS = tuple(
 )
 _FOREIGN = frozenset(FOREIGN_KEYS)
 
+_COUNT = re.compile(r"\+?[0-9]+")
+_MAX_DIGITS = 20
+_END = 1 << 64
+
 
 def normalise(span: Mapping[str, str], *, root: bool = False) -> dict[str, str | int]:
     """Canonical columns of a span out of its attributes, all of them, absent ones '' or 0.
@@ -330,5 +335,9 @@ def _first(keys: Iterable[Key], span: Mapping[str, str]) -> str:
 
 
 def count(text: str) -> int:
-    """An unsigned count of at most 18 digits, else 0."""
-    return int(text) if len(text) <= 18 and text.isascii() and text.isdigit() else 0
+    """A count as ClickHouse's toUInt64OrZero reads it: what is none, or over 64 bits, is 0."""
+    if not _COUNT.fullmatch(text):
+        return 0
+    digits = text.lstrip("+0") or "0"
+    number = int(digits) if len(digits) <= _MAX_DIGITS else _END
+    return number if number < _END else 0

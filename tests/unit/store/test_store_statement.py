@@ -90,7 +90,7 @@ def test_a_span_of_todays_conventions_is_not_translated() -> None:
     assert normalise({**span, "openinference.span.kind": "LLM"})["operation"] == "chat"
 
 
-@pytest.mark.parametrize("text", ["", "-1", "+1", "1.0", "١٢", "9" * 19, "12 "])
+@pytest.mark.parametrize("text", ["", "-1", "+", "1.0", "١٢", str(2**64), "12 "])
 def test_a_token_count_that_is_none_is_zero(text: str) -> None:
     assert normalise({"gen_ai.usage.input_tokens": text})["input_tokens"] == 0
 
