@@ -7,7 +7,9 @@ Both roads run the gateway's own pipeline (check, redact, stamp) on every record
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from agentstack_exporters.clickhouse.protocol import Store
 from agentstack_exporters.log.protocol import Commit, Log, Record, StoredRecord
 from agentstack_exporters.log.sqlite import Config as LogConfig
 from agentstack_exporters.log.sqlite import SqliteLog
-from agentstack_processors.verdicts import ConfigError, Reject
+from agentstack_processors.verdicts import ConfigError, Reject, Retry
 
 from agentstack_otel.collector import pipeline
 
@@ -25,6 +27,7 @@ GROUP = "ingest"
 """Consumer group under which a spool remembers what a server took."""
 
 _APPEND_SECONDS = 60.0
+_PAUSE_SECONDS = 0.1
 _KEEP_DAYS = 36_500
 
 
@@ -36,7 +39,7 @@ def ingest(spool: Path, log: Log, processing: pipeline.Pipeline) -> int:
 
     Raises:
         ConfigError: The file does not exist or is no spool.
-        Retry: The log is full.
+        Retry: The log stayed full for a minute.
     """
     if not spool.exists():
         raise ConfigError(f"--spool: there is no file {spool}")
@@ -52,12 +55,31 @@ def _ingest(file: SqliteLog, log: Log, processing: pipeline.Pipeline) -> int:
     position = file.committed(GROUP).position
     while records := file.read(position):
         accepted = [record for record in (_processed(one, processing) for one in records) if record]
-        for future in [log.append(record) for record in accepted]:
-            future.result(_APPEND_SECONDS)
+        _append(accepted, log)
         position = records[-1].position + 1
         file.commit(GROUP, Commit(position))
         spans += sum(record.spans for record in accepted)
     return spans
+
+
+def _append(wanted: list[Record], log: Log) -> None:
+    """Append all. A log that is full has workers that make room: waits for them, within reason."""
+    deadline = time.monotonic() + _APPEND_SECONDS
+    for record, future in [(record, log.append(record)) for record in wanted]:
+        appended = future
+        while not _stored(appended, deadline):
+            time.sleep(_PAUSE_SECONDS)
+            appended = log.append(record)
+
+
+def _stored(appended: Future[int], deadline: float) -> bool:
+    try:
+        appended.result(_APPEND_SECONDS)
+    except Retry:
+        if time.monotonic() > deadline:
+            raise
+        return False
+    return True
 
 
 def _processed(stored: StoredRecord, processing: pipeline.Pipeline) -> Record | None:

@@ -18,7 +18,7 @@ def recent(request: Request) -> Response:
     """GET /api/dlq?limit."""
     require_whole(request)
     limit = request.query_params.get("limit", "100")
-    if not limit.isdigit() or not 1 <= int(limit) <= _MOST:
+    if not limit.isdecimal() or not 1 <= int(limit) <= _MOST:
         raise ConfigError(f"limit must be between 1 and {_MOST}, not {limit!r}")
     return JSONResponse({"dead_letters": dead_letters.recent(_letters(request), int(limit))})
 

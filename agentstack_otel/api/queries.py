@@ -65,15 +65,24 @@ def replay(request: Request) -> Response:
 async def sql(request: Request) -> Response:
     """POST /api/sql {"query": "SELECT …"}: {"rows": [...]}."""
     require_whole(request)
-    body = await request.body()
     try:
-        query = json.loads(body)["query"] if len(body) <= _QUERY_BYTES else None
+        query = json.loads(await _body(request))["query"]
     except (ValueError, KeyError, TypeError):
         query = None
     if not isinstance(query, str):
         raise ConfigError('send {"query": "SELECT …"} as JSON, at most 1 MiB')
     rows = await run_in_threadpool(queries.run, _store(request), query)
     return _json({"rows": rows})
+
+
+async def _body(request: Request) -> bytes:
+    """The request's body; empty when it is too large to be a query, without keeping that."""
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > _QUERY_BYTES:
+            return b""
+    return bytes(body)
 
 
 def _stream(trace_id: str, steps: Iterator[dict[str, Any]]) -> Iterator[bytes]:

@@ -11,6 +11,8 @@ from agentstack_exporters.log.dead_letters import DeadLetter, DeadLetters
 from agentstack_otel.query.find import NotFound
 from agentstack_otel.query.times import iso
 
+_END = 1 << 63  # SQLite knows no larger numbers
+
 
 def recent(letters: DeadLetters, limit: int = 100) -> list[Row]:
     """The newest `limit`, newest first, without payloads."""
@@ -48,7 +50,7 @@ def row(letter: DeadLetter) -> Row:
 
 
 def _get(letters: DeadLetters, number: int) -> DeadLetter:
-    letter = letters.get(number)
+    letter = letters.get(number) if number < _END else None
     if letter is None:
         raise NotFound(f"there is no dead letter {number}; `agentstack dlq list` shows them")
     return letter

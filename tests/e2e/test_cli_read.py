@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import urllib.error
 from collections.abc import Iterator
@@ -218,12 +219,22 @@ def test_the_api_answers_errors_in_json_that_say_what_to_do(server):
         ("/api/replay/latest?detail=some", 400, "usage"),
         ("/nowhere", 404, "not_found"),
         ("/api/dlq/7", 404, "not_found"),
+        (f"/api/dlq/{1 << 64}", 404, "not_found"),
+        ("/api/dlq?limit=%C2%B2", 400, "usage"),
     ):
         with pytest.raises(urllib.error.HTTPError) as caught:
             server.get(path)
         told = json.load(caught.value)
         assert (caught.value.code, told["kind"]) == (status, kind)
         assert told["error"]
+
+
+def test_a_query_that_never_ends_is_answered_before_it_has_all_arrived(server):
+    host, port = server.at["http"].split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(b"POST /api/sql HTTP/1.1\r\nHost: localhost\r\n")
+        connection.sendall(b"Content-Length: 1000000000\r\n\r\n" + b" " * (2 << 20))
+        assert b" 400 " in connection.recv(100)
 
 
 def test_the_api_streams_a_replay_and_counts_for_prometheus(server):
