@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from agentstack_exporters.clickhouse.protocol import Store
@@ -16,20 +17,33 @@ from tests.fakes.store_requests import fresh_project
 RECEIVED_AT = 1_790_000_000_123_456_789
 
 
-def assert_traces_decode_equally(store: Store, request: Any) -> None:
-    project = fresh_project()
-    payload = stamp(request.SerializeToString(), project, RECEIVED_AT)
-    store.insert_otlp([payload], token=uuid.uuid4().hex)
-    stored = store.query("SELECT * FROM spans WHERE project_id = {p:String}", {"p": project})
-    assert differences(stored, decode_traces(payload)) == []
+def assert_traces_decode_equally(store: Store, *requests: Any) -> None:
+    """The requests go in as one batch: where an insert is slow, it is so for its planning."""
+    payloads = _stamped(requests)
+    store.insert_otlp([*payloads.values()], token=uuid.uuid4().hex)
+    for project, payload in payloads.items():
+        assert differences(_stored(store, "spans", project), decode_traces(payload)) == []
 
 
-def assert_logs_decode_equally(store: Store, request: Any) -> None:
-    project = fresh_project()
-    payload = stamp(request.SerializeToString(), project, RECEIVED_AT)
-    store.insert_otlp([payload], token=uuid.uuid4().hex, signal="logs")
-    stored = store.query("SELECT * FROM genai_events WHERE project_id = {p:String}", {"p": project})
-    assert differences(stored, decode_logs(payload)) == []
+def assert_logs_decode_equally(store: Store, *requests: Any) -> None:
+    """As `assert_traces_decode_equally`."""
+    payloads = _stamped(requests)
+    store.insert_otlp([*payloads.values()], token=uuid.uuid4().hex, signal="logs")
+    for project, payload in payloads.items():
+        assert differences(_stored(store, "genai_events", project), decode_logs(payload)) == []
+
+
+def _stamped(requests: Sequence[Any]) -> dict[str, bytes]:
+    """Each request as it lies in the log, by its own project."""
+    projects = [fresh_project() for _ in requests]
+    return {
+        project: stamp(request.SerializeToString(), project, RECEIVED_AT)
+        for project, request in zip(projects, requests, strict=True)
+    }
+
+
+def _stored(store: Store, table: str, project: str) -> list[dict[str, Any]]:
+    return store.query(f"SELECT * FROM {table} WHERE project_id = {{p:String}}", {"p": project})
 
 
 def differences(stored: list[dict[str, Any]], expected: list[dict[str, Any]]) -> list[str]:

@@ -21,14 +21,10 @@ from agentstack_processors.otlp.delimited import delimit
 
 #: Real servers have this function; the build inside the wheel was compiled without it.
 _BASE64 = """CREATE FUNCTION IF NOT EXISTS base64Encode AS (b) -> if(isNull(b), NULL, concat(
-  substring(arrayStringConcat(arrayMap(i -> arrayStringConcat(arrayMap(shift -> substring(
-    'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/', 1 + bitAnd(bitShiftRight(
-      toUInt32(ascii(substring(assumeNotNull(b), 3 * i + 1, 1))) * 65536
-      + toUInt32(ascii(substring(assumeNotNull(b), 3 * i + 2, 1))) * 256
-      + toUInt32(ascii(substring(assumeNotNull(b), 3 * i + 3, 1))), shift), 63), 1),
-      [18, 12, 6, 0])),
-    range(toUInt32(intDiv(length(assumeNotNull(b)) + 2, 3))))), 1,
-    intDiv(length(assumeNotNull(b)) * 4 + 2, 3)),
+  arrayStringConcat(arrayMap(
+    bits -> substring('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/',
+      1 + reinterpretAsUInt8(unbin(rightPad(bits, 6, '0'))), 1),
+    extractAll(bin(assumeNotNull(b)), '.{1,6}'))),
   repeat('=', (3 - length(assumeNotNull(b)) % 3) % 3)))"""
 
 
