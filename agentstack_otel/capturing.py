@@ -71,13 +71,8 @@ class _Plain:
     def of(self, value: object, depth: int) -> Any:
         """What `json.dumps` takes, standing for `value`."""
         self._items -= 1
-        if value is None or type(value) is bool:
-            return value
-        if type(value) is float:
-            return value if math.isfinite(value) else str(value)  # JSON has no NaN
-        if type(value) is int:
-            # str() of a huge integer is quadratic, and refused above 4300 digits.
-            return value if value.bit_length() <= 256 else f"<int of {value.bit_length()} bits>"
+        if value is None or type(value) in (bool, int, float):
+            return _scalar(value)
         if type(value) is str:
             return self._text(value)
         if depth >= _MAX_DEPTH or self._items <= 0 or self._characters <= 0:
@@ -120,6 +115,15 @@ class _Plain:
                 break
             found.append(self.of(item, depth + 1))
         return found
+
+
+def _scalar(value: Any) -> Any:
+    if type(value) is float:
+        return value if math.isfinite(value) else str(value)  # JSON has no NaN
+    if type(value) is int and value.bit_length() > 256:
+        # str() of a huge integer is quadratic, and refused above 4300 digits.
+        return f"<int of {value.bit_length()} bits>"
+    return value
 
 
 def _fields(value: object) -> Mapping[str, Any] | None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from agentstack_exporters.otlp.batch import ByteBatchSpanProcessor
 from agentstack_exporters.otlp.batch import Config as BatchConfig
-from agentstack_exporters.otlp.exporter import DISTRO, AgentStackSpanExporter
+from agentstack_exporters.otlp.exporter import DISTRO, AgentStackSpanExporter, remember_keywords
 from agentstack_exporters.otlp.settings import Settings, complain
 from opentelemetry.sdk._configuration import _OTelSDKConfigurator
 from opentelemetry.sdk.trace import SpanProcessor
@@ -39,6 +39,7 @@ class AgentStackConfigurator(_OTelSDKConfigurator):
             return
         capturing.decide_content(settings.content)
         if os.environ.get("OTEL_CONFIG_FILE"):
+            remember_keywords(settings)
             super()._configure()  # type: ignore[no-untyped-call]  # untyped in the SDK
             return
         given_attributes = kwargs.pop("resource_attributes", None) or {}

@@ -67,6 +67,8 @@ GRAPH_CHECKPOINT_NS: Final = "langgraph.checkpoint_ns"
 GRAPH_EDGE_SOURCE: Final = "langgraph.edge.source"
 GRAPH_EDGE_TARGET: Final = "langgraph.edge.target"
 GRAPH_INTERRUPTED: Final = "langgraph.interrupted"
+GRAPH_INTERRUPT_VALUES: Final = "langgraph.interrupt.values"
+CUSTOM_EVENT_DATA: Final = "langchain.custom_event.data"
 GRAPH_RESUMED: Final = "langgraph.resumed"
 GRAPH_COMMAND: Final = "langgraph.command"
 # Absent on the first try; later tries of the same task or runnable count from 2.
@@ -78,6 +80,7 @@ RETRIEVAL_COUNT: Final = "agentstack.retrieval.document_count"
 __all__ = [
     "AGENT_NAME",
     "CONVERSATION_ID",
+    "CUSTOM_EVENT_DATA",
     "DATA_SOURCE_ID",
     "EMBEDDINGS_DIMENSION_COUNT",
     "ERROR_TYPE",
@@ -86,6 +89,7 @@ __all__ = [
     "GRAPH_EDGE_SOURCE",
     "GRAPH_EDGE_TARGET",
     "GRAPH_INTERRUPTED",
+    "GRAPH_INTERRUPT_VALUES",
     "GRAPH_NODE",
     "GRAPH_RESUMED",
     "GRAPH_STEP",

@@ -275,7 +275,8 @@ class AgentStackCallbackHandler(BaseCallbackHandler):
         """Keeps the user's own `dispatch_custom_event` as a span event."""
         run = self.recorder.tree.get(kwargs["run_id"])
         if run is not None and run.span.is_recording():
-            run.span.add_event(name, {"data": to_text(data)} if self.recorder.content else {})
+            found = {names.CUSTOM_EVENT_DATA: to_text(data)} if self.recorder.content else {}
+            run.span.add_event(name, found)
 
     @guarded
     def on_interrupt(self, event: Any) -> None:

@@ -143,7 +143,7 @@ class Recorder:
             found["langgraph.interrupt.ids"] = ids
         if self.content and interrupts:
             values = [getattr(i, "value", i) for i in interrupts]
-            found["langgraph.interrupt.values"] = to_json(values)
+            found[names.GRAPH_INTERRUPT_VALUES] = to_json(values)
         run.span.add_event("langgraph.interrupt", found)
 
     def _explain(self, run: Run, error: BaseException) -> None:

@@ -264,9 +264,22 @@ def sender_factory(configured: Settings) -> Callable[[], Sender]:
     return lambda: Sender(config)
 
 
+_keywords: dict[str, Any] = {}
+
+
+def remember_keywords(configured: Settings) -> None:
+    """What `init()` was told holds for exporters a configuration file makes, too: it comes first.
+
+    Args:
+        configured: What the keywords were resolved to.
+    """
+    said = (name for name, who in configured.origins.items() if who.startswith("init("))
+    _keywords.update((name, getattr(configured, name)) for name in said)
+
+
 def _resolved(given: dict[str, Any]) -> Settings:
     known = {row.name for row in settings.table()}
-    usable = {name: value for name, value in given.items() if name in known}
+    usable = {name: value for name, value in given.items() if name in known} | _keywords
     resolved, problems = settings.resolve_leniently(os.environ, **usable)
     problems += [f"there is no setting named {name}" for name in given if name not in known]
     settings.complain(problems)
@@ -298,4 +311,4 @@ def _version() -> str:
         return "unknown"
 
 
-__all__ = ["AgentStackSpanExporter", "sender_factory"]
+__all__ = ["AgentStackSpanExporter", "remember_keywords", "sender_factory"]

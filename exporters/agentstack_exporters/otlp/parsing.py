@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -14,6 +14,7 @@ _TRUE = frozenset(("1", "true", "yes", "on"))
 _FALSE = frozenset(("0", "false", "no", "off"))
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)(?:i?b)?", re.IGNORECASE)
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")  # RFC 9110, token
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|)", re.IGNORECASE)
 
 
@@ -97,16 +98,23 @@ def _choice(raw: Any, choices: tuple[str, ...]) -> str:
 
 
 def _headers(raw: Any) -> dict[str, str]:
+    return dict(_header(str(name), str(value)) for name, value in _header_pairs(raw))
+
+
+def _header_pairs(raw: Any) -> Iterable[tuple[Any, Any]]:
     if isinstance(raw, dict):
-        return {str(name).lower(): str(value) for name, value in raw.items()}
-    headers = {}
-    for pair in filter(None, (part.strip() for part in str(raw).split(","))):
-        name, mark, value = pair.partition("=")
-        text = unquote(value.strip())
-        if not mark or not name.strip() or not text.isprintable():
-            raise ValueError("must look like name=value,name=value")
-        headers[name.strip().lower()] = text
-    return headers
+        return raw.items()
+    parts = filter(None, (part.strip() for part in str(raw).split(",")))
+    pairs = (part.partition("=") for part in parts)
+    return [(name if mark else "", unquote(value.strip())) for name, mark, value in pairs]
+
+
+def _header(name: str, value: str) -> tuple[str, str]:
+    """http.client would refuse others at every request, quoting the value in its error."""
+    name = name.strip().lower()
+    if not _HEADER_NAME.fullmatch(name) or not value.isprintable():
+        raise ValueError("must look like name=value,name=value")
+    return name, value
 
 
 _PARSERS: dict[str, Callable[[Any], Any]] = {

@@ -40,7 +40,7 @@ class Config:
 
     url: str = "http://localhost:4318/v1/traces"
     """Full address requests are posted to."""
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
     """Added to every request; credentials live here."""
     timeout: float = 10.0
     """Seconds for connecting and for each answer."""

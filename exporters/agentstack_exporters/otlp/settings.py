@@ -63,8 +63,8 @@ def setting(
         "on_error": default if on_error is MISSING else on_error,
     }
     if isinstance(default, dict):
-        return field(default_factory=dict, metadata=metadata)
-    return field(default=default, metadata=metadata)
+        return field(default_factory=dict, metadata=metadata, repr=not secret)
+    return field(default=default, metadata=metadata, repr=not secret)
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,13 +319,18 @@ def _resolve(env: Mapping[str, str], given: Mapping[str, Any]) -> tuple[Settings
             values[row.name] = parse(raw, row.metadata["kind"], row.metadata["choices"])
             origins[row.name] = origin
         except ValueError as error:
-            shown = "(hidden)" if row.metadata["secret"] else repr(raw)
-            problems.append(f"{origin} {error}, not {shown}")
+            problems.append(f"{origin} {error}, not {_shown(row, raw)}")
             _fall_back(row, values, origins, origin)
     unknown = sorted(set(given) - {row.name for row in table()})
     if unknown:
         raise TypeError(f"there is no setting named {', '.join(unknown)}")
     return Settings(**values, origins=origins), problems
+
+
+def _shown(row: Field[Any], raw: Any) -> str:
+    """What was said, unless a secret may stand in it (http://user:password@host)."""
+    hidden = row.metadata["secret"] or (row.metadata["kind"] == "url" and "@" in str(raw))
+    return "(hidden)" if hidden else repr(raw)
 
 
 def _fall_back(

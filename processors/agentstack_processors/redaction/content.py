@@ -59,6 +59,7 @@ _KEYS = frozenset(  # a table of words reads better than ninety quoted strings
     gcp.vertex.agent.llm_request gcp.vertex.agent.llm_response gcp.vertex.agent.tool_call_args
     gcp.vertex.agent.tool_response gcp.vertex.agent.data
 
+    langgraph.interrupt.values langchain.custom_event.data
     crewai.crew.inputs crewai.task.description crewai.task.output crew_inputs crew_result
     http.request.body http.response.body
     """.split()  # noqa: SIM905  # see above

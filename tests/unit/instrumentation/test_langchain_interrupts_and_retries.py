@@ -170,4 +170,4 @@ def test_the_users_custom_events_become_span_events(traced: Traced) -> None:
     RunnableLambda(work).with_config(run_name="job").invoke(1)
     (event,) = traced.one("invoke_workflow job").events
     assert event.name == "progress"
-    assert json.loads(event.attributes["data"]) == {"percent": 50}
+    assert json.loads(event.attributes["langchain.custom_event.data"]) == {"percent": 50}

@@ -27,6 +27,8 @@ def test_every_key_a_viewer_shows_as_input_or_output_is_content(key):
         "pydantic_ai.all_messages",
         "langfuse.observation.input",
         "embedding.embeddings.0.embedding.text",
+        "langgraph.interrupt.values",
+        "langchain.custom_event.data",
     ],
 )
 def test_content_of_every_dialect_is_known(key):

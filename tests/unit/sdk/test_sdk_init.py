@@ -155,6 +155,19 @@ def test_keywords_win_over_the_environment(run: Run) -> None:
     assert got.headers["authorization"] == "Bearer k"
 
 
+def test_keywords_win_over_what_a_configuration_file_tells_the_exporter(run: Run) -> None:
+    output, _ = run(
+        """
+        agentstack_otel.init(content="none", headers={"x-team": "red"})
+        made = agentstack_otel.AgentStackSpanExporter(content="full", project="of-the-file")
+        print(made.settings.content, made.settings.project, made.settings.headers)
+        """,
+        OTEL_CONFIG_FILE="otel.yaml",
+    )
+
+    assert "none of-the-file {'x-team': 'red'}" in output
+
+
 def test_exporters_the_user_added_run_beside_ours(run: Run) -> None:
     output, spans = run(
         """

@@ -212,7 +212,7 @@ def test_one_dirty_span_among_many_is_redacted_and_the_others_are_left_alone() -
 
 
 def test_numbers_and_whatever_is_nested_under_the_name_of_a_secret_do_not_leave() -> None:
-    (span,) = finished(1, **{"text": "clean"})
+    (span,) = finished(1, text="clean")
     values: dict[str, Any] = {
         "db.password": 31415926,
         "api_key": 2.5,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from agentstack_exporters.otlp import sender
 from agentstack_exporters.otlp import settings as table_module
 from agentstack_exporters.otlp.settings import Settings, resolve, resolve_leniently, table, variable
 from agentstack_processors.verdicts import ConfigError
@@ -263,3 +264,23 @@ def test_defaults_fill_in_and_never_overwrite() -> None:
     assert env["OTEL_TRACES_EXPORTER"] == "agentstack"
     assert env["OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"] == "1024"
     assert env["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://h:1"
+
+
+def test_no_secret_is_printed_with_settings_problems_or_errors() -> None:
+    address = "http://bob:hunter2@host:4318"
+    _, [problem] = resolve_leniently({"AGENTSTACK_COLLECTOR_URL": address})
+    assert "must not carry credentials" in problem
+    assert "hunter2" not in problem
+
+    secrets = {"api_key": "hunter2", "redaction_key": "hunter2", "headers": {"x-key": "hunter2"}}
+    assert "hunter2" not in repr(resolve({}, **secrets))
+    assert "hunter2" not in repr(sender.Config(headers={"authorization": "Bearer hunter2"}))
+
+
+@pytest.mark.parametrize(
+    "headers", [{"x-key": "hunter2\nb"}, {"x key": "v"}, {"": "v"}, {"x:": "v"}, "=v", "a b=v"]
+)
+def test_headers_no_request_can_carry_are_refused_at_once(headers: object) -> None:
+    with pytest.raises(ConfigError, match="must look like") as caught:
+        resolve({}, headers=headers)
+    assert "hunter2" not in str(caught.value)
