@@ -32,6 +32,8 @@ _NOT_IN_PATHS = frozenset("?&:\\")
 #: Bytes that must be free before tables are made.
 _ROOM = 16 << 20
 
+_LEAST_ROW = 128  # bytes
+
 _importing = threading.Lock()
 
 
@@ -138,6 +140,11 @@ def open_reader(path: Path, config: Config) -> Connection:
     limits = {
         "max_execution_time": str(config.query_seconds),
         "max_memory_usage": str(config.memory_bytes // 2),
+        # Stopped here, an answer that is too large was never in memory as a whole. A row costs
+        # Python some 200 bytes however short it is.
+        "max_result_bytes": str(config.result_bytes),
+        "max_result_rows": str(config.result_bytes // _LEAST_ROW),
+        "result_overflow_mode": "'throw'",
         "readonly": "1",
     }
     connection.run("SET " + settings.clause({**settings.READ, **limits}))

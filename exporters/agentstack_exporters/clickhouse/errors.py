@@ -65,6 +65,8 @@ PASSING = frozenset(
     }
 )
 
+RESULT_LIMIT = 396  # TOO_MANY_ROWS_OR_BYTES
+
 
 def code_of(error: BaseException) -> int:
     """The engine's error code, innermost last one wins; 0 when there is none."""
@@ -90,4 +92,8 @@ def query_verdict(error: BaseException) -> AgentStackError:
     """What a query's failure means: the engine's message, unless the engine is in trouble."""
     if code_of(error) in PASSING - {159, 241}:
         return Retry(f"the store cannot answer now: {message_of(error)}")
+    if code_of(error) == RESULT_LIMIT:
+        return Reject(
+            f"the answer is over the limit: add a LIMIT, name columns ({message_of(error)})"
+        )
     return Reject(message_of(error))
