@@ -229,8 +229,8 @@ class StoreContract:
             insert_as_the_writer_does(store, request.bytes(received_at=number + 1))
             return int(store.query("SELECT {n:Int64} AS n", {"n": number})[0]["n"])
 
-        with concurrent.futures.ThreadPoolExecutor(6) as pool:
-            assert list(pool.map(work, range(12))) == list(range(12))
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            assert list(pool.map(work, range(8))) == list(range(8))
         assert count(store, "spans", request.project, "FINAL") == 10
 
     def test_migrating_again_does_nothing(self, store: Store) -> None:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes tests/golden/store/<case>/{input.bin,expected.json}; run it as a module.
 
-The inputs are what stock emitters send, rebuilt from their documentation. `expected.json` comes
-from the reference decoder and was read line by line when committed; a difference in review is a
-change of what users see.
+The inputs are what stock emitters send, rebuilt from their documentation. `expected.json` is
+written by the reference decoder, so that it proves nothing by itself: every row of every case was
+read against a protobuf dump of its input, field by field. Do that again for what a run changes.
 """
 
 from __future__ import annotations

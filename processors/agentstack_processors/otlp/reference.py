@@ -174,8 +174,8 @@ def _log_record(record: Fields, resource: dict[str, str], scope_name: str) -> di
     number = _last(record, 2, 0)
     return {
         "time": _time(_last(record, 1, 0) or _last(record, 11, 0)),
-        "trace_id": _last(record, 9, b"").hex(),
-        "span_id": _last(record, 10, b"").hex(),
+        "trace_id": _reference(_last(record, 9, b"")),
+        "span_id": _reference(_last(record, 10, b"")),
         "event_name": _string(_last(record, 12, b"")) or attributes.get("event.name", ""),
         "severity": _string(_last(record, 3, b""))
         or (_SEVERITIES[(number - 1) // 4] if 1 <= number <= 24 else ""),
@@ -229,6 +229,11 @@ def _attributes(pairs: list[bytes]) -> dict[str, str]:
 
 def _pair_json(pair: Fields) -> str:
     return f"{json_string(_string(_last(pair, 1, b'')))}:{value_json(_last(pair, 2, b''))}"
+
+
+def _reference(identifier: bytes) -> str:
+    """Hex, or '' for an id of zero bytes: some senders write "none" that way."""
+    return identifier.hex() if any(identifier) else ""
 
 
 def _pick(names: tuple[str, ...], number: int) -> str:

@@ -48,7 +48,7 @@ def test_only_what_is_outstanding_is_run_in_order() -> None:
     ran: list[str] = []
     done = migrations.apply(
         [first, second, third],
-        query=lambda *_: [row],
+        query=lambda statement, _: [{"result": 1} if "EXISTS" in statement else row],
         execute=lambda statement, params: ran.append(statement),
     )
     assert done == [second.name, third.name]
@@ -93,6 +93,13 @@ def test_a_span_of_todays_conventions_is_not_translated() -> None:
 @pytest.mark.parametrize("text", ["", "-1", "+", "1.0", "١٢", str(2**64), "12 "])
 def test_a_token_count_that_is_none_is_zero(text: str) -> None:
     assert normalise({"gen_ai.usage.input_tokens": text})["input_tokens"] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "count"), [("+1", 1), ("007", 7), ("0" * 30 + "5", 5), (str(2**64 - 1), 2**64 - 1)]
+)
+def test_a_token_count_is_read_as_the_engine_reads_it(text: str, count: int) -> None:
+    assert normalise({"gen_ai.usage.input_tokens": text})["input_tokens"] == count
 
 
 def test_every_canonical_column_is_given_for_every_span() -> None:

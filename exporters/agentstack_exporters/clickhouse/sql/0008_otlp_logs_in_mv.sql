@@ -29,8 +29,8 @@ FROM
     SELECT
         project AS project_id,
         to_time(if(l.time_unix_nano = 0, l.observed_time_unix_nano, l.time_unix_nano)) AS time,
-        lower(hex(l.trace_id)) AS trace_id,
-        lower(hex(l.span_id)) AS span_id,
+        if(l.trace_id = repeat('\0', length(l.trace_id)), '', lower(hex(l.trace_id))) AS trace_id,
+        if(l.span_id = repeat('\0', length(l.span_id)), '', lower(hex(l.span_id))) AS span_id,
         to_map(l.attributes) AS attributes,
         if(l.event_name != '', l.event_name, attributes['event.name']) AS event_name,
         if(l.severity_text != '', l.severity_text,
