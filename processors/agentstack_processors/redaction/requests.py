@@ -28,6 +28,7 @@ from agentstack_processors.redaction.searching import positions, searcher
 _BEFORE, _AFTER = 96, 320  # bytes; further than any row of the table needs to decide
 _AFTER_NUMBER = 64  # numbers are short
 _LOOKS = 64  # windows in any request, and one more for each 4 KiB
+_GLANCES = 512  # windows cut out only to see that nothing else a row needs is near; 1 for 256 B
 _PLACES = 64  # that the scout names, and one more for each 512 bytes
 _READINGS = 200  # of one window
 # A length before a string, after a tag of OTLP's string fields. Only lengths that look like text
@@ -73,15 +74,21 @@ _MARKED = re.compile(rb"\x12\x0f\x0a\x0d\[SECRET:[0-9a-f]{4}\]")
 
 
 class _Looks:
-    """How many windows may still be looked into."""
+    """How many windows may still be cut out, and how many of them looked into."""
 
-    __slots__ = ("_left",)
+    __slots__ = ("_glances", "_left")
 
     def __init__(self, size: int) -> None:
         self._left = _LOOKS + (size >> 12)
+        self._glances = _GLANCES + (size >> 8)
+
+    def glanced(self) -> bool:
+        """Take a glance; True when there was none left."""
+        self._glances -= 1
+        return self._glances < 0
 
     def spent(self) -> bool:
-        """Take one; True when there was none left."""
+        """Take a look; True when there was none left."""
         self._left -= 1
         return self._left < 0
 
@@ -161,6 +168,8 @@ class RequestFilter:
         """Whether something that begins in `region` needs redaction."""
         for position, patterns in self._hits(region):
             if not patterns:  # the key of an attribute names a secret
+                return True
+            if looks.glanced():
                 return True
             window = _Window(region, position)
             hidden = patterns is self._patterns  # from the very questions `meets` asks
