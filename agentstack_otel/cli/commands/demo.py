@@ -130,7 +130,7 @@ def _present(tree: Tree, folder: Path) -> None:
         player = Player(replay)
         player.speed = max(1.0, player.total_seconds() / _PLAY_SECONDS)
         play(player, screen)
-        click.echo(end(replay))
+        screen.print(end(replay))
     else:
         for line in told(replay):
             click.echo(line)
@@ -144,7 +144,7 @@ def _next(folder: Path) -> str:
         (f"{program} trace {data} --attributes", "every detail"),
         (f"{program} traces {data}", "all that is recorded"),
         (f"{program} up", "a server for your own app; then, in another terminal:"),
-        ("opentelemetry-instrument python app.py", ""),
+        (f"{_beside(program)} python app.py", ""),
     )
     return "\nWhere to go next:\n" + "\n".join(
         f"  {command}" + (f"\n      {why}" if why else "") for command, why in steps
@@ -155,6 +155,11 @@ def _program() -> str:
     """How this command was called, when it is not on the PATH."""
     called = sys.argv[0]
     return called if os.sep in called and not called.endswith(".py") else "agentstack"
+
+
+def _beside(program: str) -> str:
+    """`opentelemetry-instrument` of the same environment: another one may know nothing of us."""
+    return program.removesuffix("agentstack") + "opentelemetry-instrument"
 
 
 def _say(text: str) -> None:

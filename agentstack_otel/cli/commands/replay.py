@@ -90,8 +90,9 @@ def _screen(replay: Replay, playing: bool, speed: float, within: float | None) -
     player = Player(replay, speed)
     if within:
         player.speed = max(speed, player.total_seconds() / within)
-    (play if playing else interact)(player, console())
-    click.echo(end(replay))
+    screen = console()
+    (play if playing else interact)(player, screen)
+    screen.print(end(replay))
 
 
 __all__ = ["command"]

@@ -156,11 +156,12 @@ class Screen:
         line.append(
             f"{state('messages', at)} messages · {state('tool_results', at)} tool results · "
         )
-        line.append(f"{used} tokens · {state('llm_calls', at)} model calls · ")
-        line.append(f"{state('tool_calls', at)} tool calls · ")
+        # errors in the middle: a narrow terminal cuts the end off
         line.append(f"{errors} error{'s' * (errors != 1)}", "bold red" if errors else "")
+        line.append(f" · {used} tokens · {state('llm_calls', at)} model calls · ")
+        line.append(f"{state('tool_calls', at)} tool calls")
         path = Text.assemble(("in     ", "bold"))
-        path.append(" → ".join(self._open_path()) or "nothing")
+        path.append(" → ".join(self._open_path()) or "no open step")
         return [Text("─" * width, style="dim"), line, path, self._footer(width)]
 
     def _footer(self, width: int) -> Text:
