@@ -34,7 +34,7 @@ class AgentStackConfigurator(_OTelSDKConfigurator):
         given: Settings | None = kwargs.pop("settings", None)
         settings = given or _load_and_complain()
         if settings.debug:
-            _show(settings)
+            show(settings)
         if not settings.enabled:
             return
         capturing.decide_content(settings.content)
@@ -109,11 +109,12 @@ def _load_and_complain() -> Settings:
     return settings
 
 
-def _show(settings: Settings) -> None:
+def show(settings: Settings) -> None:
+    """Report the settings in force, and let our debug messages through."""
     _logger.setLevel(logging.DEBUG)
     if not _logger.handlers:
         _logger.addHandler(logging.StreamHandler())
     _logger.info("AgentStack %s, settings in force:\n%s", __version__, config.report(settings))
 
 
-__all__ = ["AgentStackConfigurator", "resource_attributes", "script_name", "span_processor"]
+__all__ = ["AgentStackConfigurator", "resource_attributes", "script_name", "show", "span_processor"]

@@ -38,7 +38,8 @@ def init(
     """Trace this process. Call it once, early; later calls change nothing.
 
     Under `opentelemetry-instrument` it is not needed and does nothing. When the program already
-    has a TracerProvider of the OpenTelemetry SDK, our exporter is added to it.
+    has a TracerProvider of the OpenTelemetry SDK, our exporter is added to it; that provider's
+    resource, with its service name, stays as it is.
 
     Args:
         enabled: False: do nothing at all.
@@ -96,8 +97,10 @@ def _start(settings: Settings, *, instrument: bool) -> None:
     else:
         from agentstack_exporters.otlp.exporter import AgentStackSpanExporter
 
-        from agentstack_otel.configurator import span_processor
+        from agentstack_otel.configurator import show, span_processor
 
+        if settings.debug:
+            show(settings)
         add(span_processor(AgentStackSpanExporter(settings), settings))
     if instrument:
         _instrument()

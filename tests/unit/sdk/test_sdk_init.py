@@ -116,6 +116,19 @@ def test_a_provider_the_program_already_has_keeps_its_exporters_and_gets_ours(ru
     assert output.count('"name": "both"') == 1
 
 
+def test_debug_reports_the_settings_whoever_made_the_provider(run: Run) -> None:
+    for made in ("", "trace.set_tracer_provider(TracerProvider())"):
+        output, _ = run(
+            f"""
+            from opentelemetry.sdk.trace import TracerProvider
+            {made}
+            agentstack_otel.init(debug=True, api_key="hunter2")
+            """
+        )
+        assert output.count("AGENTSTACK_DEBUG = True") == 1
+        assert "hunter2" not in output
+
+
 def test_flush_makes_spans_visible_at_once_and_shutdown_ends_tracing(run: Run) -> None:
     output, spans = run(
         """
