@@ -108,7 +108,8 @@ class Settings:
         "default",
         "text",
         "Project the spans belong to: noted in the spool and as resource attribute "
-        "`agentstack.project`. A server that asks for API keys goes by the key.",
+        "`agentstack.project`. A server that asks for API keys goes by the key, others by this "
+        "(header `x-agentstack-project`; letters, digits, `_.-`, at most 64).",
     )
     environment: str | None = setting(
         None,
