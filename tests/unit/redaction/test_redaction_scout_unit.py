@@ -85,3 +85,12 @@ def test_a_forked_child_builds_its_own_automaton():
         well = redactor.suspicious(payload) and scout._compiled(regex) is not parents
         os._exit(0 if afresh and well else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.parametrize("scouted", [True, False])
+def test_a_request_full_of_words_that_need_a_number_nearby_is_opened_not_pondered(scouted: bool):
+    judge = RequestFilter(PATTERNS, scout=scouted)
+    few = TRACE_FIELDS["attribute"]("<div className='a'>" * 20).SerializeToString()
+    many = TRACE_FIELDS["attribute"]("className " * 50_000).SerializeToString()
+    assert not judge.suspicious(few)
+    assert judge.suspicious(many)
