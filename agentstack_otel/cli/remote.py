@@ -30,8 +30,7 @@ class RemoteSource:
 
     def __init__(self, url: str, api_key: str = "") -> None:
         self.url = (url if "://" in url else f"http://{url}").rstrip("/")
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not _is_address(self.url):
             raise Fault(f"{url!r} is no address of a server, such as http://127.0.0.1:4320", USAGE)
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
 
@@ -102,6 +101,17 @@ class RemoteSource:
         if kind == "not_found":
             return NotFound(sentence)
         return ConfigError(sentence) if kind == "usage" else Fault(sentence, FAILED)
+
+
+def _is_address(url: str) -> bool:
+    if not url.isascii() or not url.isprintable() or " " in url:
+        return False  # the HTTP client would raise what is no word to a person
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:  # a bracket that is not closed, a port beyond 65535
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and port != 0
 
 
 __all__ = ["RemoteSource"]
