@@ -67,7 +67,7 @@ async def sql(request: Request) -> Response:
     require_whole(request)
     try:
         query = json.loads(await _body(request))["query"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         query = None
     if not isinstance(query, str):
         raise ConfigError('send {"query": "SELECT …"} as JSON, at most 1 MiB')

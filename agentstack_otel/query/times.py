@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 from agentstack_processors.verdicts import ConfigError
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
-_AGO = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
+_AGO = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)\s*([smhdw])")
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 

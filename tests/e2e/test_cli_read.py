@@ -237,6 +237,14 @@ def test_a_query_that_never_ends_is_answered_before_it_has_all_arrived(server):
         assert b" 400 " in connection.recv(100)
 
 
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"query": "SELECT \'\\ud800\'"}', b"{}", b""])
+def test_a_body_that_holds_no_query_is_a_refusal_and_no_bug(server, body):
+    asked = Request(f"{server.url}/api/sql", data=body)
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urlopen(asked, timeout=10)
+    assert caught.value.code == 400
+
+
 def test_the_api_streams_a_replay_and_counts_for_prometheus(server):
     told = server.get(f"/api/replay/{T1}")
     assert told["trace_id"] == T1
