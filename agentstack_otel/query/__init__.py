@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""query."""
+"""What the store holds, as traces, trees and replays: functions over the `Store` port."""

@@ -31,7 +31,7 @@ Examples:
 def command(*, data: str | None, as_json: bool) -> None:
     """Bring a data folder's tables up to date.
 
-    `agentstack up` does this itself; use it to see what an upgrade would need before it starts.
+    `agentstack up` does this itself; use it to have that done, and to see what it was, before a start.
     """
     from agentstack_exporters.clickhouse.chdb import ChdbStore, Config
 
