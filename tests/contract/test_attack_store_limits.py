@@ -30,3 +30,22 @@ def test_an_answer_without_end_is_stopped_early_and_in_words(tmp_path: Path, que
         assert len(store.query("SELECT number AS n FROM numbers(60000)")) == 60_000
     finally:
         store.close()
+
+
+@pytest.mark.parametrize(
+    "failing",
+    [
+        "SELECT throwIf(number = 600000) AS a FROM numbers(10000000)",
+        "SELECT number AS a, sleepEachRow(0.0001) AS b FROM numbers(1000000)",
+        "SELECT number AS a FROM numbers(1000000000)",
+    ],
+)
+def test_nothing_of_a_query_that_failed_is_in_the_next_answer(tmp_path: Path, failing: str) -> None:
+    store = ChdbStore(Config(path=tmp_path / "store", readers=1, query_seconds=1))
+    try:
+        for number in range(4):
+            with pytest.raises(Reject):
+                store.query(failing)
+            assert store.query(f"SELECT {number} AS n") == [{"n": number}]
+    finally:
+        store.close()

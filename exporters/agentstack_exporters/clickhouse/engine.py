@@ -50,8 +50,17 @@ class Connection:
         Raises:
             RuntimeError: The engine's error.
         """
-        answer = self._connection.query(sql, "JSONEachRow", params=parameters(params))
+        try:
+            answer = self._connection.query(sql, "JSONEachRow", params=parameters(params))
+        except RuntimeError:
+            self._drop_left_overs()
+            raise
         return bytes(answer.bytes() or b"") if answer is not None else b""
+
+    def _drop_left_overs(self) -> None:
+        """Take what a statement had written before it failed: the next one would return it."""
+        with contextlib.suppress(RuntimeError):
+            self._connection.query("SELECT 1 WHERE 0", "JSONEachRow")
 
     def insert(self, table: str, options: str, form: str, body: bytes) -> None:
         """INSERT `body`, which is in the input format `form`, all of it or an error.
