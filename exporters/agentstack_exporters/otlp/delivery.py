@@ -34,6 +34,9 @@ class Config:
     max_pause: float = 30.0
     refused_pause: float = 60.0
     """After 401/403: the key will not become right by itself soon."""
+    patience: float = 3.0
+    """How long `close` waits for a drainer that gets on: a program that runs for half a second must
+    not stay behind its own backlog for ever."""
 
     def validate(self) -> None:
         """Nothing can be wrong with numbers that are only ever compared."""
@@ -90,6 +93,8 @@ class Delivery:
         self._backlog = False
         self._draining = False
         self._stop = threading.Event()
+        self._idle = threading.Event()  # the drainer is done, or does not get on
+        self._idle.set()
         if self._drain_lock is not None:
             self._drain_lock.forget()
 
@@ -123,7 +128,11 @@ class Delivery:
         self._sender.abort()
 
     def close(self) -> None:
-        """Stop draining, close the connection and the file. What waits stays on disk."""
+        """Let a drainer that gets on finish, within `patience`; then stop and close.
+
+        What still waits stays on disk.
+        """
+        self._idle.wait(self._config.patience)
         self._stop.set()
         self._sender.close()
         if self.lost or self._spool.dropped:
@@ -181,11 +190,13 @@ class Delivery:
             if self._draining or self._stop.is_set():
                 return
             self._draining = True
+            self._idle.clear()
         thread = threading.Thread(target=self._drain, name="agentstack-drain", daemon=True)
         try:
             thread.start()
         except RuntimeError:  # the interpreter is shutting down; the next process drains
             self._draining = False
+            self._idle.set()
 
     def _drain(self) -> None:
         # what our own requests do must not be traced; and the user's context must not live on here
@@ -199,6 +210,7 @@ class Delivery:
             with self._lock:
                 self._backlog = self._draining = False
         finally:
+            self._idle.set()
             sender.close()
             lock.release()
 
@@ -222,7 +234,9 @@ class Delivery:
             except (Retry, OSError) as error:
                 pause = backoff.pause(getattr(error, "after", 0.0))
             if pause:
+                self._idle.set()
                 self._stop.wait(pause)
+                self._idle.clear()
 
     def _finished(self) -> bool:
         """Switch back to the straight way when nothing waits."""

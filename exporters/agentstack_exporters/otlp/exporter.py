@@ -182,7 +182,7 @@ class _Chain:
         import encodings.idna  # noqa: F401 - the first name lookup imports it
 
         import agentstack_exporters.log.sqlite  # noqa: F401 - the spool imports it when needed
-        from agentstack_exporters.otlp.delivery import Delivery
+        from agentstack_exporters.otlp import delivery
         from agentstack_exporters.otlp.spool import Config, Spool, default_path
 
         self.encoder = Encoder(guard or _guard(configured), _resource(configured))
@@ -192,12 +192,16 @@ class _Chain:
             path = default_path(os.environ, configured.traces_url, configured.project)
         config = Config(path, configured.spool_max_bytes, configured.project, own=own)
         self._spool = Spool(config)
-        self._delivery: Delivery | None = None
+        self._delivery: delivery.Delivery | None = None
         self._said = False
         if configured.solo:
             self._open_spool()
         else:
-            self._delivery = Delivery(sender_factory(configured), self._spool)
+            self._delivery = delivery.Delivery(
+                sender_factory(configured),
+                self._spool,
+                delivery.Config(patience=configured.flush_timeout),
+            )
             self._delivery.resume()
 
     def deliver(self, request: Request, deadline: float | None) -> bool:

@@ -262,6 +262,35 @@ def test_what_an_earlier_process_left_is_sent_by_the_next(
         assert [span.name for span in receiver.wait(1)] == ["left-0"]
 
 
+def test_a_program_that_ends_at_once_sends_what_earlier_ones_left_and_its_own(
+    free_port: int, spool: Spool, deliver_to: Callable[[str], Delivery]
+) -> None:
+    before = deliver_to(f"http://127.0.0.1:{free_port}")
+    for number in range(40):
+        before.deliver(request_of(name=f"left{number}"))
+    before.close()
+    with Receiver() as receiver:
+        short = deliver_to(receiver.url)
+        short.resume()
+        short.deliver(request_of(name="own"))
+        short.close()
+
+        assert names(receiver) == [*(f"left{number}-0" for number in range(40)), "own-0"]
+    assert spool.pending() == 0
+
+
+def test_closing_does_not_wait_for_a_server_that_is_away(
+    free_port: int, spool: Spool, deliver_to: Callable[[str], Delivery]
+) -> None:
+    delivery = deliver_to(f"http://127.0.0.1:{free_port}")
+    delivery.deliver(request_of())
+    began = time.monotonic()
+    delivery.close()
+
+    assert time.monotonic() - began < QUICK.patience / 2
+    assert spool.pending() == 1
+
+
 def test_a_spool_that_cannot_be_used_does_not_stop_the_straight_way(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
