@@ -223,6 +223,11 @@ def kinds_and_statuses(request: TraceRequest) -> None:
         one.kind, one.status.code = number, number % 4
 
 
+def zero_parent(request: TraceRequest) -> None:
+    """Some senders write "no parent" as eight zero bytes."""
+    span(request, 1, "root", {"openinference.span.kind": "CHAIN"}, parent=bytes(8))
+
+
 def empty(request: TraceRequest) -> None:
     request.message.resource_spans.add().scope_spans.add()
 
@@ -248,6 +253,7 @@ TRACE_CASES: dict[str, Callable[[TraceRequest], None]] = {
         duplicate_keys,
         resource_and_scope,
         kinds_and_statuses,
+        zero_parent,
         empty,
     )
 }

@@ -142,7 +142,7 @@ def _span(span: Fields, resource: dict[str, str], scope: dict[str, Any]) -> dict
     start, end = _last(span, 7, 0), _last(span, 8, 0)
     status = _message(_last(span, 15, b""))
     attributes = _attributes(span[9])
-    parent = _last(span, 4, b"").hex()
+    parent = _reference(_last(span, 4, b""))
     return {
         "trace_id": _last(span, 1, b"").hex(),
         "span_id": _last(span, 2, b"").hex(),

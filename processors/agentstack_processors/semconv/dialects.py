@@ -13,7 +13,7 @@ exporter, AG2, Google ADK, Langfuse.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from agentstack_processors.semconv import attributes as a
@@ -42,7 +42,8 @@ class Column:
         name: Column of the `spans` table.
         native: Keys of today's GenAI conventions.
         foreign: Keys of their earlier generations and of other dialects.
-        values: Foreign value to canonical value; a value not listed stays as it is.
+        values: Foreign value to canonical value; a value not listed stays as it is. One that means
+            '' is no value: the next key is looked at.
         root_values: Overrides of `values` for spans without a parent.
         number: True for unsigned counts; text that is no such number is 0.
     """
@@ -53,6 +54,11 @@ class Column:
     values: Mapping[str, str] = field(default_factory=dict)
     root_values: Mapping[str, str] = field(default_factory=dict)
     number: bool = False
+
+    @property
+    def nothing(self) -> tuple[str, ...]:
+        """Texts that say no more than an absent attribute."""
+        return ("", *(old for old, new in self.values.items() if not new))
 
 
 def _keys(*names: str) -> tuple[Key, ...]:
@@ -296,6 +302,7 @@ FOREIGN_KEYS = tuple(
 )
 _FOREIGN = frozenset(FOREIGN_KEYS)
 
+_NOTHING = ("",)
 _COUNT = re.compile(r"\+?[0-9]+")
 _MAX_DIGITS = 20
 _END = 1 << 64
@@ -314,7 +321,7 @@ def normalise(span: Mapping[str, str], *, root: bool = False) -> dict[str, str |
 
 def _column(column: Column, span: Mapping[str, str], foreign: bool, root: bool) -> str | int:
     keys = (*_keys(*column.native), *(column.foreign if foreign else ()))
-    text = _first(keys, span)
+    text = _first(keys, span, column.nothing if foreign else _NOTHING)
     if column.number:
         return count(text)
     if not foreign:
@@ -324,12 +331,12 @@ def _column(column: Column, span: Mapping[str, str], foreign: bool, root: bool) 
     return column.values.get(text, text)
 
 
-def _first(keys: Iterable[Key], span: Mapping[str, str]) -> str:
+def _first(keys: Iterable[Key], span: Mapping[str, str], nothing: Container[str]) -> str:
     for key in keys:
         if key.when is None or span.get(key.when[0], "") == key.when[1]:
             text = span.get(key.name, "")
             text = text.split(key.cut, 1)[0] if key.cut else text
-            if text:
+            if text not in nothing:
                 return text
     return ""
 

@@ -54,14 +54,16 @@ def _column(column: Column, at: int) -> str:
 
 
 def _foreign(column: Column) -> str:
-    text = _first_of_keys((*(Key(name) for name in column.native), *column.foreign))
-    if not column.values:
+    keys = (*(Key(name) for name in column.native), *column.foreign)
+    text = _first_of_keys(keys, column.nothing)
+    values = {old: new for old, new in column.values.items() if new}
+    if not values:
         return _number(column, text)
     if not column.root_values:
-        return _transform(text, column.values)
+        return _transform(text, values)
     raw = f"{column.name}_raw"
-    rest = _transform(raw, column.values)
-    root = _transform(raw, {**column.values, **column.root_values})
+    rest = _transform(raw, values)
+    root = _transform(raw, {**values, **column.root_values})
     return f"if(({text} AS {raw}) != '' AND parent_span_id = '', {root}, {rest})"
 
 
@@ -82,7 +84,7 @@ def _first(texts: Iterable[str]) -> str:
     return last
 
 
-def _first_of_keys(keys: Sequence[Key]) -> str:
+def _first_of_keys(keys: Sequence[Key], nothing: Sequence[str]) -> str:
     """The first text that is not empty, with few syntax nodes: each one costs at every insert."""
     parts: list[str] = []
     for special, group in groupby(keys, key=lambda key: bool(key.when or key.cut)):
@@ -92,7 +94,9 @@ def _first_of_keys(keys: Sequence[Key]) -> str:
             names = ", ".join(quote(key.name) for key in group)
             parts.append(f"arrayMap(k -> attributes[k], [{names}])")
     texts = parts[0] if len(parts) == 1 else f"arrayConcat({', '.join(parts)})"
-    return f"arrayFirst(t -> t != '', {texts})"
+    if len(nothing) == 1:
+        return f"arrayFirst(t -> t != '', {texts})"
+    return f"arrayFirst(t -> t NOT IN ({', '.join(map(quote, nothing))}), {texts})"
 
 
 def _key(key: Key) -> str:
