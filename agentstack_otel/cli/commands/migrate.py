@@ -31,7 +31,8 @@ Examples:
 def command(*, data: str | None, as_json: bool) -> None:
     """Bring a data folder's tables up to date.
 
-    `agentstack up` does this itself; use it to have that done, and to see what it was, before a start.
+    `agentstack up` does this itself; use it to have it done, and to see what it was, before a
+    start.
     """
     from agentstack_exporters.clickhouse.chdb import ChdbStore, Config
 
