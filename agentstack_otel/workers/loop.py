@@ -55,8 +55,8 @@ class Config:
         dead_letter_share: Stop when this part of the last 1,000 records was given up.
     """
 
-    max_spans: int = 20_000
-    max_bytes: int = 16 << 20
+    max_spans: int = 40_000
+    max_bytes: int = 40 << 20
     linger_seconds: float = 0.25
     linger_cap_seconds: float = 0.5
     retry_seconds: float = 0.1

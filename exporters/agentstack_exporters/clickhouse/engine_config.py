@@ -49,6 +49,7 @@ _TEMPLATE = """<clickhouse>
         <fsync_after_insert>{durable}</fsync_after_insert>
         <fsync_part_directory>{durable}</fsync_part_directory>
         <merge_selecting_sleep_ms>5000</merge_selecting_sleep_ms>
+        <min_parts_to_merge_at_once>5</min_parts_to_merge_at_once>
     </merge_tree>
 </clickhouse>
 """
