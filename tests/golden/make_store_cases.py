@@ -2,8 +2,9 @@
 """Writes tests/golden/store/<case>/{input.bin,expected.json}; run it as a module.
 
 The inputs are what stock emitters send, rebuilt from their documentation. `expected.json` is
-written by the reference decoder, so that it proves nothing by itself: every row of every case was
-read against a protobuf dump of its input, field by field. Do that again for what a run changes.
+written by the reference decoder, so that it proves nothing by itself: every row was read
+against its input (a protobuf dump, or the lines below that build it). Do that again for what a run
+changes.
 """
 
 from __future__ import annotations
