@@ -48,7 +48,7 @@ _COLUMNS = [
 ]
 
 
-def measure(batches: int = 12, requests: int = 40) -> dict[str, float]:
+def measure(batches: int = 6, requests: int = 76) -> dict[str, float]:
     """Median spans per CPU-second of each road over `batches` batches of `requests` x 512 spans."""
     source = Requests(SPANS)
     store = ChdbStore(Config())
