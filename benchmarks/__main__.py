@@ -166,7 +166,8 @@ def _report(rows: Sequence[tuple[Measure, Figures, bool]]) -> str:
         f"Measured {time.strftime('%Y-%m-%d')} on {os.cpu_count()} cores ({_processor()}), "
         f"Python {platform.python_version()}, by `make bench`; load generator, peers and server",
         "share those cores. Spans are about 1 KB with 11 attributes, unique ids and unique text.",
-        "CPU-seconds count every thread of the measured process, the engine's too.",
+        "CPU-seconds count every thread of the measured process, the engine's too. The machine is",
+        "shared and its speed moves: read absolute figures beside the peer's of the same run.",
         "",
         "| what | held to | measured | |",
         "|---|---|---|---|",
