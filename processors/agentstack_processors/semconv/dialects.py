@@ -302,7 +302,6 @@ FOREIGN_KEYS = tuple(
 )
 _FOREIGN = frozenset(FOREIGN_KEYS)
 
-_NOTHING = ("",)
 _COUNT = re.compile(r"\+?[0-9]+")
 _MAX_DIGITS = 20
 _END = 1 << 64
@@ -315,17 +314,23 @@ def normalise(span: Mapping[str, str], *, root: bool = False) -> dict[str, str |
         span: Attribute key to text (the first of duplicate keys).
         root: Whether the span has no parent.
     """
-    foreign = not _FOREIGN.isdisjoint(span)
-    return {column.name: _column(column, span, foreign, root) for column in COLUMNS}
+    if _FOREIGN.isdisjoint(span):
+        return {column.name: _native(column, span) for column in COLUMNS}
+    return {column.name: _column(column, span, root) for column in COLUMNS}
 
 
-def _column(column: Column, span: Mapping[str, str], foreign: bool, root: bool) -> str | int:
-    keys = (*_keys(*column.native), *(column.foreign if foreign else ()))
-    text = _first(keys, span, column.nothing if foreign else _NOTHING)
+def _native(column: Column, span: Mapping[str, str]) -> str | int:
+    for name in column.native:
+        text = span.get(name)
+        if text:
+            return count(text) if column.number else text
+    return 0 if column.number else ""
+
+
+def _column(column: Column, span: Mapping[str, str], root: bool) -> str | int:
+    text = _first((*_keys(*column.native), *column.foreign), span, column.nothing)
     if column.number:
         return count(text)
-    if not foreign:
-        return text
     if root and text in column.root_values:
         return column.root_values[text]
     return column.values.get(text, text)

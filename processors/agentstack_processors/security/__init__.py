@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Detection: what in a trace is an attack, a leak or an agent running away."""
