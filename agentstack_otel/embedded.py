@@ -122,14 +122,27 @@ class Embedded:
         self._undo.callback(self._log.close)
         self._store = open_store(self.folder, self.config.retention_days)
         self._undo.callback(self._store.close)
-        self._worker = _writer(self._log, self._store)
-        self._worker.start()
-        self._undo.callback(self._worker.stop)
+        self._writer, *_ = self._workers = self._make_workers()
+        self._start_workers()
         self._serve()
         self._ingest()
         self.addresses = self._announced()
         self.folder.announce(self.addresses)
         self._state = "ready"
+
+    def _make_workers(self) -> list[Worker]:
+        """The writer first."""
+        return [_writer(self._log, self._store)]
+
+    def _start_workers(self) -> None:
+        for worker in self._workers:
+            worker.register()
+        running = {worker.group for worker in self._workers}
+        for group in set(self._log.groups()) - running:
+            self._log.forget(group)  # switched off: the log is not to grow for it
+        for worker in self._workers:
+            worker.start()
+            self._undo.callback(worker.stop)
 
     def _serve(self) -> None:
         from agentstack_otel.api.app import Services, application
@@ -148,7 +161,7 @@ class Embedded:
             cors_origins=self.config.cors_origins,
         )
         self._api = HttpServer(application(services), *split_address(self.config.http, "--http"))
-        self._gateway.meters.registry.register(WorkerMetrics([self._worker], self._log))
+        self._gateway.meters.registry.register(WorkerMetrics(self._workers, self._log))
         self._api.start()
         self._undo.callback(self._api.stop, 1)
         self._gateway.start()
@@ -168,21 +181,20 @@ class Embedded:
 
     def _finish(self, deadline: float, drain: float) -> None:
         self._gateway.stop(drain)
-        _wait_for(lambda: _settled(self._worker), deadline)
-        self._worker.stop(max(1.0, deadline - time.monotonic()))
+        _wait_for(lambda: _settled(self._writer), deadline)
+        for worker in self._workers:
+            worker.stop(max(1.0, deadline - time.monotonic()))
 
     def health(self) -> Mapping[str, str]:
-        """Each dependency: "ok", or one sentence that says what is wrong with it."""
-        stats = self._worker.stats
-        failed = stats.state in ("failed", "waiting")
-        writer = f"the writer {stats.state}: {stats.error}" if failed else _OK
-        return {"writer": writer, **_lifecycle(self._state)}
+        """What ingestion depends on: "ok", or one sentence that says what is wrong with it."""
+        return {"writer": _state_of(self._writer), **_lifecycle(self._state)}
 
     def status(self) -> dict[str, Any]:
         """What /health of the API says."""
         told = self._gateway.health()
+        told["workers"] = {worker.group: _state_of(worker) for worker in self._workers}
         with suppress(Retry):  # no log, no number; `dependencies` says why
-            told["writer_lag_records"] = self._worker.lag
+            told |= {f"{worker.group}_lag_records": worker.lag for worker in self._workers}
         return told
 
     def _metrics(self) -> bytes:
@@ -230,6 +242,12 @@ class Embedded:
             "data": str(self.folder.path),
             "pid": os.getpid(),
         }
+
+
+def _state_of(worker: Worker) -> str:
+    stats = worker.stats
+    failed = stats.state in ("failed", "waiting")
+    return f"the {worker.group} {stats.state}: {stats.error}" if failed else _OK
 
 
 def _lifecycle(state: str) -> dict[str, str]:

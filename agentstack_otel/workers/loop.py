@@ -125,16 +125,19 @@ class Worker:
         self._started_batch = self._trimmed = float("-inf")
         self._took = 0.0
 
-    def start(self) -> None:
-        """Register the group, then read on a thread of its own.
+    def register(self) -> None:
+        """Make the log keep what this group has not read.
 
-        Start all workers of a log before the first of them may trim: a group is only waited for
-        once it is registered, which this does before it returns.
+        Register all workers of a log before the first of them starts, because it trims.
         """
         try:
             self._log.commit(self.group, self._log.committed(self.group))
         except Retry as fault:
             logger.warning("worker %s starts while the log refuses: %s", self.group, fault)
+
+    def start(self) -> None:
+        """Register the group, then read on a thread of its own."""
+        self.register()
         self._thread = threading.Thread(target=self._run, name=f"worker-{self.group}", daemon=True)
         self._thread.start()
 
