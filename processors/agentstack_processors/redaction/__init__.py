@@ -6,6 +6,12 @@ Standard library only and pure, because it runs inside the user's process.
 
 from __future__ import annotations
 
-from agentstack_processors.redaction.redactor import FAILED, Config, Redactor
+from agentstack_processors.redaction.redactor import (
+    FAILED,
+    Config,
+    Find,
+    Redactor,
+    evaluation_config,
+)
 
-__all__ = ["FAILED", "Config", "Redactor"]
+__all__ = ["FAILED", "Config", "Find", "Redactor", "evaluation_config"]

@@ -47,6 +47,26 @@ class Config:
             )
 
 
+@dataclass(frozen=True)
+class Find:
+    """Where something was found: offsets in the text that was given, and its type.
+
+    Attributes:
+        start: First character.
+        end: Behind the last one.
+        type: A name of `NAMES`, as in the marker.
+    """
+
+    start: int
+    end: int
+    type: str
+
+
+def evaluation_config() -> Config:
+    """Everything that is looked for, what is off by default (IP and MAC addresses) included."""
+    return Config(types=tuple(sorted(NAMES)))
+
+
 class Redactor:
     """Replaces personal data and credentials by markers such as `[EMAIL:7f3a]`.
 
@@ -77,6 +97,19 @@ class Redactor:
         except Exception:
             return FAILED
 
+    def find(self, text: str) -> list[Find]:
+        """What `scrub` would replace, in order and without overlap.
+
+        Raises whatever goes wrong: for evaluation and explanation, not for the road.
+        """
+        view, found = self._found(text)
+        if view is None:
+            return [Find(start, end, pattern.name) for start, end, pattern in found]
+        return [
+            Find(view.original(start), view.original(end), pattern.name)
+            for start, end, pattern in found
+        ]
+
     def scrub_attribute(self, key: str, text: str) -> str:
         """`scrub`, or the whole value replaced when `key` names a secret (`db.password`)."""
         try:
@@ -103,16 +136,19 @@ class Redactor:
             return True
 
     def _scrub(self, text: str) -> str:
+        view, found = self._found(text)
+        return self._replace(text, view, found) if found else text
+
+    def _found(self, text: str) -> tuple[View | None, list[tuple[int, int, Pattern]]]:
         view: View | None = None
         if "\\u" in text and HIDING.search(text) is not None:
             view = View(text)
         candidates = self._prefilter.candidates(text if view is None else view.text)
         if not candidates:
-            return text
+            return None, []
         if view is None and "\\" in text:
             view = View(text)
-        found = _merge(candidates, text if view is None else view.text)
-        return self._replace(text, view, found) if found else text
+        return view, _merge(candidates, text if view is None else view.text)
 
     def _replace(self, text: str, view: View | None, found: list[tuple[int, int, Pattern]]) -> str:
         pieces: list[str] = []
