@@ -9,8 +9,8 @@
 
 A crash anywhere leaves an intent, and the next start rebuilds exactly [a, b]: the same token with
 other content would be dropped by the store without a word. Verdicts of the handler: `Retry` means
-the same batch again, for ever; `Reject` halves the batch until the bad record stands alone and goes
-to the dead letters.
+the same batch again, for ever, or its halves where less at once may do; `Reject` halves the batch
+until the bad record stands alone and goes to the dead letters.
 """
 
 from __future__ import annotations
@@ -79,6 +79,10 @@ class Config:
             raise ConfigError("worker retry_seconds: must be above 0 and at most retry_cap_seconds")
         if not 0 < self.dead_letter_share <= 1:
             raise ConfigError("worker dead_letter_share: must be above 0 and at most 1")
+
+
+class _Halve(Exception):
+    """Less at once may succeed."""
 
 
 class Worker:
@@ -248,12 +252,12 @@ class Worker:
     def _handle(self, batch: Batch) -> None:
         try:
             self._patience.run(lambda: self._attempt(batch))
-        except Reject as fault:
+        except (Reject, _Halve) as fault:
             if len(batch.records) > 1:
                 for half in batch.halves():
                     self._handle(half)
             else:
-                self._give_up(batch.records[0], fault.reason)
+                self._give_up(batch.records[0], str(fault))
         else:
             self._limit.passed(len(batch.records))
 
@@ -261,7 +265,11 @@ class Worker:
         for attempt in range(1, BUG_ATTEMPTS + 1):
             try:
                 return self._handler.handle(batch)
-            except AgentStackError:  # noqa: PERF203 - three attempts
+            except Retry as fault:  # noqa: PERF203 - three attempts
+                if fault.halve and len(batch.records) > 1:
+                    raise _Halve from fault
+                raise
+            except AgentStackError:
                 raise
             except Exception as error:
                 logger.exception("worker %s: bug while handling %s", self.group, batch.token("*"))

@@ -31,12 +31,14 @@ class Retry(AgentStackError):
         reason: One sentence for the operator.
         after: Seconds the client should wait; 1 to 5, because stock exporters drop a batch that
             is told to wait longer than their own deadline.
+        halve: Whether half as much at once may succeed where all of it does not.
     """
 
-    def __init__(self, reason: str, after: float = 1.0) -> None:
+    def __init__(self, reason: str, after: float = 1.0, *, halve: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.after = after
+        self.halve = halve
 
 
 class Reject(AgentStackError):

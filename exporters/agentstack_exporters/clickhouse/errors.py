@@ -56,7 +56,7 @@ PASSING = frozenset(
         202,  # TOO_MANY_SIMULTANEOUS_QUERIES
         209,  # SOCKET_TIMEOUT
         210,  # NETWORK_ERROR
-        241,  # MEMORY_LIMIT_EXCEEDED
+        241,  # MEMORY_LIMIT_EXCEEDED: also by what else runs
         242,  # TABLE_IS_READ_ONLY
         243,  # NOT_ENOUGH_SPACE
         252,  # TOO_MANY_PARTS
@@ -65,6 +65,7 @@ PASSING = frozenset(
     }
 )
 
+MEMORY_LIMIT = 241  # MEMORY_LIMIT_EXCEEDED
 RESULT_LIMIT = 396  # TOO_MANY_ROWS_OR_BYTES
 
 
@@ -85,12 +86,12 @@ def insert_verdict(error: BaseException) -> AgentStackError:
     reason = message_of(error)
     if code_of(error) in BAD_DATA | BAD_STATEMENT:
         return Reject(f"the store cannot take this data: {reason}")
-    return Retry(f"the store cannot write now: {reason}")
+    return Retry(f"the store cannot write now: {reason}", halve=code_of(error) == MEMORY_LIMIT)
 
 
 def query_verdict(error: BaseException) -> AgentStackError:
     """What a query's failure means: the engine's message, unless the engine is in trouble."""
-    if code_of(error) in PASSING - {159, 241}:
+    if code_of(error) in PASSING - {159, MEMORY_LIMIT}:
         return Retry(f"the store cannot answer now: {message_of(error)}")
     if code_of(error) == RESULT_LIMIT:
         return Reject(

@@ -516,3 +516,23 @@ def test_what_is_no_intent_is_none(metadata: str) -> None:
 
 def test_an_intent_comes_back_from_its_metadata() -> None:
     assert Intent.parse(Intent(41, "v3").metadata()) == Intent(41, "v3")
+
+
+def test_a_batch_too_large_for_the_store_is_stored_in_parts(
+    log: SqliteLog, store: TokenStore, run: Callable[..., Worker]
+) -> None:
+    writer = Writer(store)
+
+    class Cramped:
+        version = writer.version
+
+        def handle(self, batch: Batch) -> None:
+            if len(batch.records) > 3:
+                raise Retry("memory limit exceeded", halve=True)
+            writer.handle(batch)
+
+    append(log, *(traces(n) for n in range(20)))
+    worker = run(Cramped())
+    until(drained(worker))
+    assert store.numbers() == list(range(20))
+    assert worker.stats.dead_letters == 0
