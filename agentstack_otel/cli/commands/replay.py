@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +17,14 @@ from agentstack_otel.query.replay import build
 
 if TYPE_CHECKING:
     from agentstack_otel.query.replay import Replay
+
+
+class _Positive(click.FloatRange):
+    """A range that `nan` is not in: every comparison with it is false."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        number = super().convert(value, param, ctx)
+        return self.fail(f"{value} is no number", param, ctx) if math.isnan(number) else number
 
 
 @click.command(
@@ -33,10 +42,8 @@ When the output is no terminal, the steps are printed.""",
 )
 @click.argument("trace_id", metavar="[ID]", default="latest")
 @click.option("--play", "playing", is_flag=True, help="Play to the end without a keyboard.")
-@click.option("--speed", default=1.0, show_default=True, type=click.FloatRange(0.01, 1000))
-@click.option(
-    "--within", type=click.FloatRange(0.1), metavar="SECONDS", help="Play no longer than this."
-)
+@click.option("--speed", default=1.0, show_default=True, type=_Positive(0.01, 1000))
+@click.option("--within", type=_Positive(0.1), metavar="SECONDS", help="Play no longer than this.")
 @click.option("--full", is_flag=True, help="Printed steps: whole texts.")
 @click.option(
     "--detail",

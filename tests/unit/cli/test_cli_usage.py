@@ -57,6 +57,7 @@ def test_without_arguments_the_help_is_shown(capsys):
         ("sql", "  "),
         ("dlq", "retry"),
         ("replay", "--speed", "-1"),
+        ("replay", "--speed", "nan"),
         ("trace", "--spool", "/nowhere/run.db"),
         ("traces", "--url", "ftp://example"),
         ("up", "--content", "some", "--data", "/proc/nowhere"),
