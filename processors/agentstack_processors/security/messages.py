@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who said what in the message JSON of any framework.
+
+`read` walks a decoded JSON value and names each part's speaker. Known shapes: GenAI conventions
+(`parts`), OpenAI, Anthropic, Gemini/ADK, LangChain (plain and `lc`), Vercel AI SDK. Roles are
+believed only where a framework wrote them: what a tool returned is text however it is shaped, so
+a result cannot call itself a system prompt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import orjson
+
+from agentstack_processors.security.verdict import Scope
+
+ROLES: Mapping[str, Scope] = {
+    "system": "system",
+    "developer": "system",
+    "systemmessage": "system",
+    "user": "user",
+    "human": "user",
+    "humanmessage": "user",
+    "assistant": "assistant",
+    "ai": "assistant",
+    "model": "assistant",
+    "aimessage": "assistant",
+    "aimessagechunk": "assistant",
+    "tool": "tool_output",
+    "function": "tool_output",
+    "toolmessage": "tool_output",
+    "functionmessage": "tool_output",
+    "ipython": "tool_output",
+}
+_CALLS = frozenset(("tool_call", "tool_use", "tool-call", "function_call", "server_tool_use"))
+_RESULTS = frozenset(
+    ("tool_call_response", "tool_result", "tool-result", "function_call_output", "tool_response")
+)
+_PART = frozenset(
+    ("type", "text", "functionCall", "function_call", "functionResponse", "function_response")
+)
+_TEXT = frozenset(("text", "input_text", "output_text", "reasoning", "thinking", ""))
+_NO_CONVERSATION = frozenset(("config", "system", "metadata", "tools"))
+_ARGUMENTS = ("arguments", "args", "input", "parameters")
+_ANSWERS = ("response", "result", "output", "content")
+_LISTS = ("messages", "contents", "generations", "choices", "candidates", "chat_history", "history")
+_DEEPEST = 24
+_MOST_LEAVES = 20_000
+_SHORTEST = 4
+
+
+class Said(NamedTuple):
+    """One part of a conversation: who, what, and for a tool call which tool."""
+
+    scope: Scope
+    text: str
+    tool: str = ""
+
+
+def decode(text: str) -> Any:
+    """The JSON value `text` holds; `text` itself when it is not JSON of a list or object."""
+    if text[:1] not in ("{", "[", '"'):
+        return text
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        return text
+
+
+def flat(value: Any) -> str:
+    """A tool's arguments or result as the text a model reads: `key: value` lines."""
+    if isinstance(value, str):
+        decoded = decode(value)
+        if isinstance(decoded, str):
+            return decoded
+        value = decoded
+    lines: list[str] = []
+    _lines(value, "", lines, 0)
+    return "\n".join(lines)
+
+
+def _lines(value: Any, name: str, lines: list[str], depth: int) -> None:
+    if isinstance(value, str):
+        nested = decode(value) if value[:1] in ("{", "[") else value
+        if isinstance(nested, str):
+            lines.append(f"{name}: {value}" if name else value)
+            return
+        value = nested
+    if depth > _DEEPEST or len(lines) > _MOST_LEAVES:
+        lines.append(str(value)[:1000])
+    elif isinstance(value, dict):
+        if value.get("type") == "text" and isinstance(value.get("text"), str):
+            lines.append(value["text"])
+            return
+        for key, member in value.items():
+            _lines(member, key, lines, depth + 1)
+    elif isinstance(value, list):
+        for member in value:
+            _lines(member, name, lines, depth + 1)
+    elif value is not None:
+        lines.append(f"{name}: {value}" if name else str(value))
+
+
+def read(value: Any, scope: Scope, depth: int = 0) -> Iterator[Said]:
+    """The parts of one message, a list of them, or what a framework wraps around them.
+
+    Args:
+        value: A decoded JSON value; strings are texts.
+        scope: Who speaks where nothing says so.
+        depth: How deep this is nested already.
+    """
+    if isinstance(value, str):
+        if value:
+            yield Said(scope, value)
+    elif depth > _DEEPEST:
+        return
+    elif isinstance(value, list):
+        if len(value) == 2 and _pair(value):
+            yield from _content(value[1], ROLES[value[0].lower()], depth)
+            return
+        for member in value:
+            yield from read(member, scope, depth + 1)
+    elif isinstance(value, dict):
+        yield from _object(value, scope, depth)
+
+
+def _pair(value: list[Any]) -> bool:
+    who, what = value
+    return (
+        isinstance(who, str) and isinstance(what, (str, list)) and who.lower() in ROLES
+    )  # LangChain's ("user", "text")
+
+
+def _object(value: dict[str, Any], scope: Scope, depth: int) -> Iterator[Said]:
+    role = value.get("role")
+    if role is None and ("content" in value or "data" in value):
+        role = value.get("type")
+    speaker = ROLES.get(role.lower()) if isinstance(role, str) else None
+    if speaker is not None:
+        yield from _message(value, speaker, depth)
+    elif isinstance(value.get("kwargs"), dict):
+        yield from _serialised(value, scope, depth)
+    elif not _PART.isdisjoint(value):
+        yield from _part(value, scope, depth)
+    elif ("toolName" in value or "name" in value) and any(key in value for key in _ARGUMENTS):
+        yield from _call(value)
+    else:
+        yield from _wrapped(value, scope, depth)
+
+
+def _serialised(value: dict[str, Any], scope: Scope, depth: int) -> Iterator[Said]:
+    names = value.get("id")
+    last = names[-1] if isinstance(names, list) and names else ""
+    kwargs = value["kwargs"]
+    kind = last if isinstance(last, str) and last.lower() in ROLES else kwargs.get("type", "")
+    speaker = ROLES.get(kind.lower()) if isinstance(kind, str) else None
+    if speaker is None:
+        yield from read(kwargs, scope, depth + 1)
+    else:
+        yield from _message(kwargs, speaker, depth)
+
+
+def _wrapped(value: dict[str, Any], scope: Scope, depth: int) -> Iterator[Said]:
+    for key in ("system", "system_instruction", "systemInstruction"):
+        if key in value:
+            yield from _content(value[key], "system", depth)
+    config = value.get("config")
+    if isinstance(config, dict) and "system_instruction" in config:
+        yield from _content(config["system_instruction"], "system", depth)
+    found = False
+    for key in (*_LISTS, "message", "content", "parts", "prompt", "output", "update"):
+        if key in value and value[key] is not None:
+            found = True
+            yield from read(value[key], scope, depth + 1)
+    if not found:
+        for key, member in value.items():
+            if key not in _NO_CONVERSATION and _speaks(member):
+                yield from read(member, scope, depth + 1)
+
+
+def _speaks(member: Any) -> bool:
+    """Whether a member of an unknown object may hold texts, and not an id or a setting."""
+    if isinstance(member, str):
+        return len(member) >= _SHORTEST and " " in member
+    return isinstance(member, (dict, list))
+
+
+def _message(value: dict[str, Any], scope: Scope, depth: int) -> Iterator[Said]:
+    content = value.get("parts")
+    if content is None:
+        content = value.get("content")
+    if content is None and isinstance(value.get("data"), dict):
+        content = value["data"].get("content")
+    yield from _content(content, scope, depth)
+    calls = value.get("tool_calls")
+    if isinstance(calls, list):
+        for call in calls:
+            if isinstance(call, dict):
+                yield from _call(call)
+
+
+def _content(content: Any, scope: Scope, depth: int) -> Iterator[Said]:
+    if isinstance(content, str):
+        if content:
+            yield Said(scope, flat(content) if scope == "tool_output" else content)
+    elif isinstance(content, list) and depth <= _DEEPEST:
+        for part in content:
+            if isinstance(part, dict):
+                yield from _part(part, scope, depth + 1)
+            elif isinstance(part, str) and part:
+                yield Said(scope, part)
+    elif isinstance(content, dict):
+        yield from _part(content, scope, depth + 1)
+
+
+def _part(part: dict[str, Any], scope: Scope, depth: int) -> Iterator[Said]:
+    kind = part.get("type") or ""
+    if not isinstance(kind, str):
+        kind = ""
+    if kind in _TEXT:
+        for key in ("content", "text", "thinking", "reasoning"):
+            text = part.get(key)
+            if isinstance(text, str):
+                if text:
+                    yield Said(scope, text)
+                return
+    if kind in _CALLS or kind == "function":
+        yield from _call(part)
+    elif kind in _RESULTS:
+        yield from _answer(part)
+    else:
+        yield from _untyped(part, scope, depth)
+
+
+def _untyped(part: dict[str, Any], scope: Scope, depth: int) -> Iterator[Said]:
+    """Gemini's parts, which name what they hold by its key, and what is left."""
+    for key in ("functionCall", "function_call"):
+        if isinstance(part.get(key), dict):
+            yield from _call(part[key])
+            return
+    for key in ("functionResponse", "function_response"):
+        if isinstance(part.get(key), dict):
+            yield from _answer(part[key])
+            return
+    if scope == "tool_output":
+        text = flat(part)
+        if text:
+            yield Said(scope, text)
+        return
+    inner = part.get("parts", part.get("content", part.get("text")))
+    if depth <= _DEEPEST:
+        yield from _content(inner, scope, depth + 1)
+
+
+def _call(call: dict[str, Any]) -> Iterator[Said]:
+    function = call.get("function")
+    inner = function if isinstance(function, dict) else call
+    name = inner.get("name") or inner.get("toolName") or call.get("tool_name") or ""
+    for key in _ARGUMENTS:
+        if inner.get(key) is not None:
+            text = flat(inner[key])
+            if text:
+                yield Said("tool_input", text, str(name))
+            return
+
+
+def _answer(part: dict[str, Any]) -> Iterator[Said]:
+    for key in _ANSWERS:
+        if part.get(key) is not None:
+            text = flat(part[key])
+            if text:
+                yield Said("tool_output", text, str(part.get("name") or part.get("toolName") or ""))
+            return
+
+
+__all__ = ["ROLES", "Said", "decode", "flat", "read"]
