@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is remembered of each trace while its spans come in: bounded, and the same after a replay.
+
+A span that comes again (delivery is at least once) gets the very alerts it got the first time and
+changes nothing. Traces that were quiet longest are forgotten first.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from agentstack_processors.otlp.opened import OpenSpan
+from agentstack_processors.security.alert import Alert
+from agentstack_processors.security.leaks import Leak, Markers
+from agentstack_processors.security.texts import Prefixes, SpanText
+from agentstack_processors.security.verdict import SCOPES, Verdict
+from agentstack_processors.verdicts import ConfigError
+
+_BITS = {scope: 1 << index for index, scope in enumerate(SCOPES)}
+_BYTES_OF_ENTRY = 120
+_BYTES_OF_TRACE = 4_000
+_MOST_SAID = 256
+
+
+@dataclass(frozen=True)
+class Config:
+    """Limits of what is remembered.
+
+    Attributes:
+        traces: Most traces at a time.
+        memory: About how many bytes all of them together may take.
+        texts: Most texts remembered of one trace; by hash, not by content.
+        spans: Most spans remembered of one trace.
+    """
+
+    traces: int = 20_000
+    memory: int = 128 * 1024 * 1024
+    texts: int = 4_096
+    spans: int = 4_096
+
+    def validate(self) -> None:
+        """Raises ConfigError that names the limit that is none."""
+        for name in ("traces", "memory", "texts", "spans"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"security.{name}: must be at least 1")
+
+
+class TraceState:
+    """One trace so far."""
+
+    __slots__ = ("bytes", "markers", "prefixes", "said", "seen", "spans")
+
+    def __init__(self) -> None:
+        self.prefixes = Prefixes()
+        self.markers = Markers()
+        self.seen: dict[int, int] = {}
+        self.said: dict[int, None] = {}
+        self.spans: dict[tuple[str, int], tuple[Alert, ...]] = {}
+        self.bytes = _BYTES_OF_TRACE
+
+    def fresh(self, text: SpanText, most: int) -> bool:
+        """Whether this text was not seen in this trace from this speaker; remembers it."""
+        key = hash(text.text)
+        bit = _BITS[text.scope]
+        known = self.seen.get(key, 0)
+        if known & bit or (text.loose and known):
+            return False
+        if not known:
+            self.bytes += _BYTES_OF_ENTRY
+            if len(self.seen) >= most:
+                del self.seen[next(iter(self.seen))]
+        self.seen[key] = known | bit
+        return True
+
+    def says_new(self, quoted: str, category: str) -> bool:
+        """Whether this was not quoted in an alert of this trace before, however wrapped."""
+        key = hash((category, "".join(filter(str.isalnum, quoted[:400].lower()))))
+        if key in self.said:
+            return False
+        if len(self.said) < _MOST_SAID:
+            self.said[key] = None
+        return True
+
+
+class TraceWatch:
+    """Detectors that need more than one text, and the memory they share.
+
+    Args:
+        config: Limits.
+    """
+
+    def __init__(self, config: Config | None = None) -> None:
+        self.config = config or Config()
+        self.config.validate()
+        self._traces: OrderedDict[tuple[str, str], TraceState] = OrderedDict()
+        self.bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._traces)
+
+    def state(self, span: OpenSpan) -> TraceState:
+        """What is known of the span's trace; the trace is now the youngest."""
+        key = (span.project, span.trace_id)
+        found = self._traces.get(key)
+        if found is None:
+            found = self._traces[key] = TraceState()
+            self.bytes += found.bytes
+            self._forget()
+        else:
+            self._traces.move_to_end(key)
+        return found
+
+    def observe(
+        self,
+        span: OpenSpan,
+        judged: Sequence[tuple[SpanText, Verdict]],
+        cost: float | None = None,
+    ) -> list[Alert]:
+        """What `span` shows together with the spans of its trace before it."""
+        del cost
+        state = self.state(span)
+        alerts: list[Alert] = []
+        for text, _ in judged:
+            state.markers.note(text)
+        for text, _ in judged:
+            alerts += (alert_of(span, text.field, leak) for leak in state.markers.leaks(text))
+        return alerts
+
+    def rebuild(
+        self, history: Iterable[tuple[OpenSpan, Sequence[tuple[SpanText, Verdict]]]]
+    ) -> None:
+        """Learn from spans that were judged before a restart, without alerts."""
+        for span, judged in history:
+            self.observe(span, judged)
+
+    def keep(self, state: TraceState, key: tuple[str, int], alerts: tuple[Alert, ...]) -> None:
+        """Remember what a span was answered, for when it comes again."""
+        if len(state.spans) >= self.config.spans:
+            del state.spans[next(iter(state.spans))]
+        state.spans[key] = alerts
+
+    def dump(self) -> bytes:
+        """What was learned about services, to be kept."""
+        return b""
+
+    def load(self, data: bytes) -> None:
+        """Takes what `dump` gave."""
+
+    def _forget(self) -> None:
+        while len(self._traces) > 1 and (
+            len(self._traces) > self.config.traces or self.bytes > self.config.memory
+        ):
+            _, state = self._traces.popitem(last=False)
+            self.bytes -= state.bytes
+
+
+def alert_of(span: OpenSpan, field: str, leak: Leak) -> Alert:
+    """A leak as an alert."""
+    return Alert(
+        project=span.project,
+        time=span.end,
+        trace_id=span.trace_id,
+        span_id=span.span_id,
+        rule=leak.rule,
+        category="leak",
+        score=leak.score,
+        description=leak.description,
+        field=field,
+        evidence=" ".join(leak.markers),
+        conversation=span.conversation,
+        service_name=span.service_name,
+        agent=span.agent,
+        attributes={"start": str(leak.start), "end": str(leak.end)},
+    )
+
+
+__all__ = ["Config", "TraceState", "TraceWatch"]
