@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Detection as it lives in the child process of the security worker. See `security`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from typing import Any
+
+from agentstack_processors.otlp.opened import OpenEvent, OpenSpan, open_traces
+from agentstack_processors.redaction import Redactor
+from agentstack_processors.redaction import redactor as redaction
+from agentstack_processors.security import engine
+from agentstack_processors.security.alert import Alert
+from agentstack_processors.security.cache import VerdictCache
+from agentstack_processors.security.spans import SpanJudge
+from agentstack_processors.security.trace_state import Config as WatchConfig
+from agentstack_processors.security.trace_state import TraceWatch
+
+from agentstack_otel.workers.log_events import open_logs
+
+logger = logging.getLogger(__name__)
+
+Trace = tuple[str, str]
+"""Project and trace id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What goes to the child.
+
+    Attributes:
+        disabled: Rules that are off for everybody.
+        disabled_by_project: Further rules that are off for one project.
+        yara: The user's YARA files: (name, source).
+        rules: The user's rule files: (name, YAML).
+        redaction_key: Key of the markers in excerpts.
+        redact: False: excerpts are as the texts are.
+        verdicts: How many verdicts each cache keeps.
+    """
+
+    disabled: frozenset[str] = frozenset()
+    disabled_by_project: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    yara: tuple[tuple[str, str], ...] = ()
+    rules: tuple[tuple[str, str], ...] = ()
+    redaction_key: str = field(default="", repr=False)
+    redact: bool = True
+    verdicts: int = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What came out of one record.
+
+    Attributes:
+        position: Of the record.
+        alerts: Of the spans that could be judged.
+        error: Why others could not; '' when all could.
+    """
+
+    position: int
+    alerts: tuple[Alert, ...] = ()
+    error: str = ""
+
+
+class Detector:
+    """Judges records. Deterministic: the same records in the same order give the same alerts.
+
+    Args:
+        settings: What to look for.
+
+    Raises:
+        ConfigError: A rule does not compile; names file and line.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._watch = TraceWatch(WatchConfig())
+        self._events = TraceWatch(WatchConfig())  # of log records: they repeat what spans say
+        self._judges: dict[frozenset[str], tuple[SpanJudge, SpanJudge, VerdictCache]] = {}
+        self._earlier: set[Trace] = set()
+        self._prepared = False
+        self._judges_of("")
+
+    def prepare(self, earlier: Iterable[Trace], baselines: bytes) -> None:
+        """What a new process has to know before it judges.
+
+        Args:
+            earlier: Traces that had spans before the records to come.
+            baselines: What `baselines` gave; empty when there is none.
+        """
+        self._earlier = set(earlier)
+        if baselines:
+            try:
+                self._judges_of("")[0].load(baselines)
+            except Exception as error:
+                logger.warning("latency and token history starts afresh: %s", error)
+        self._prepared = True
+
+    def judge(self, records: Sequence[tuple[int, str, bytes]]) -> list[Judged] | list[Trace] | None:
+        """Judge (position, signal, payload) in order.
+
+        Returns:
+            One `Judged` a record; or the traces whose earlier spans `remember` must be told first,
+            and nothing was judged; or None: `prepare` comes first.
+        """
+        if not self._prepared:
+            return None
+        opened = [_Opened(*record) for record in records]
+        if self._earlier:
+            needed = {trace for each in opened for trace in each.traces()} & self._earlier
+            if needed:
+                return sorted(needed)
+        return [Judged(each.position, *self._judged(each)) for each in opened]
+
+    def remember(self, traces: Sequence[Trace], rows: Sequence[Mapping[str, Any]]) -> None:
+        """Take in spans that were judged by an earlier process."""
+        self._earlier.difference_update(traces)
+        try:
+            for span in map(from_row, rows):
+                self._judges_of(span.project)[0].rebuild([span])
+        except Exception:  # what was then is lost; what comes now is judged
+            logger.exception("earlier spans of %d traces", len(traces))
+
+    def baselines(self) -> bytes:
+        """What is known of usual latency and tokens, for `prepare` of the next process."""
+        return self._judges_of("")[0].dump()
+
+    def numbers(self) -> dict[str, int]:
+        """Hits and misses of the verdict caches."""
+        caches = [cache for _, _, cache in self._judges.values()]
+        return {
+            "verdict_hits": sum(cache.hits for cache in caches),
+            "verdict_misses": sum(cache.misses for cache in caches),
+        }
+
+    # --- inside
+
+    def _judged(self, record: _Opened) -> tuple[tuple[Alert, ...], str]:
+        alerts: dict[str, Alert] = {}
+        error = record.error
+        for span in record.spans:
+            try:
+                alerts |= {alert.id: alert for alert in self._of_span(span, record.signal)}
+            except Exception as fault:  # noqa: PERF203 - one bad span must not cost the others
+                logger.exception("span %s of trace %s", span.span_id, span.trace_id)
+                error = f"span {span.span_id}: {type(fault).__name__}: {fault}"[:500]
+        return tuple(alerts.values()), error
+
+    def _of_span(self, span: OpenSpan, signal: str) -> Iterator[Alert]:
+        spans, events, _ = self._judges_of(span.project)
+        off = self._off(span.project)
+        found = _of_event(events, span) if signal == "logs" else spans.judge(span)
+        return (alert for alert in found if alert.rule not in off)
+
+    def _off(self, project: str) -> frozenset[str]:
+        settings = self._settings
+        return settings.disabled | settings.disabled_by_project.get(project, frozenset())
+
+    def _judges_of(self, project: str) -> tuple[SpanJudge, SpanJudge, VerdictCache]:
+        """Projects with the same rules share an engine and its memory."""
+        off = self._off(project)
+        if off not in self._judges:
+            cache = VerdictCache(engine.Engine(self._engine_config(off)), self._settings.verdicts)
+            self._judges[off] = SpanJudge(cache, self._watch), SpanJudge(cache, self._events), cache
+        return self._judges[off]
+
+    def _engine_config(self, off: frozenset[str]) -> engine.Config:
+        settings = self._settings
+        redactor = Redactor(redaction.Config(key=settings.redaction_key))
+        return engine.Config(
+            disabled=off,
+            yara_folder=settings.yara,
+            rules_folder=settings.rules,
+            scrub=redactor.scrub if settings.redact else None,
+        )
+
+
+class _Opened:
+    """One record's spans; what does not decode is an error and no span."""
+
+    def __init__(self, position: int, signal: str, payload: bytes) -> None:
+        self.position, self.signal = position, signal
+        self.spans: list[OpenSpan] = []
+        self.error = ""
+        try:
+            self.spans = list((open_logs if signal == "logs" else open_traces)(payload))
+        except Exception as error:
+            self.error = f"{type(error).__name__}: {error}"[:500]
+
+    def traces(self) -> set[Trace]:
+        if self.signal == "logs":
+            return set()
+        return {(span.project, span.trace_id) for span in self.spans}
+
+
+def _of_event(judge: SpanJudge, event: OpenSpan) -> list[Alert]:
+    """A span has many events, at times all of one instant: their content tells them apart."""
+    content = repr((event.name, event.start, event.attributes)).encode("utf-8", "replace")
+    mark = blake2b(content, digest_size=8).hexdigest()
+    other = replace(event, span_id=f"{event.span_id}#{mark}", trace_id=event.trace_id or mark)
+    found = judge.judge(other)
+    return [replace(alert, span_id=event.span_id, trace_id=event.trace_id) for alert in found]
+
+
+def from_row(row: Mapping[str, Any]) -> OpenSpan:
+    """A row of `alerts_history.sql` as the span it was."""
+    return OpenSpan(
+        project=row["project_id"],
+        received_at=row["ingested_ns"],
+        trace_id=row["trace_id"],
+        span_id=row["span_id"],
+        parent_span_id=row["parent_span_id"],
+        name=row["name"],
+        service_name=row["service_name"],
+        status=row["status"],
+        status_message=row["status_message"],
+        start=row["start_ns"],
+        end=row["end_ns"],
+        attributes=row["attributes"],
+        resource=row["resource_attributes"],
+        events=tuple(
+            OpenEvent(at, event["name"], event["attributes"])
+            for at, event in zip(row["event_ns"], row["events"], strict=False)
+        ),
+        operation=row["operation"],
+        provider=row["provider"],
+        model=row["model"],
+        agent=row["agent"],
+        tool=row["tool"],
+        conversation=row["conversation"],
+        input_tokens=row["input_tokens"],
+        output_tokens=row["output_tokens"],
+        cached_tokens=row["cached_tokens"],
+        reasoning_tokens=row["reasoning_tokens"],
+    )
+
+
+__all__ = ["Detector", "Judged", "Settings", "Trace", "from_row"]

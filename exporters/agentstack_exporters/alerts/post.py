@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One POST of JSON to a channel, and what its answer means."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+from agentstack_processors.verdicts import Reject, Retry
+
+from agentstack_exporters.alerts.destinations import Policy, Resolve, Target, connect
+
+_ANSWER_BYTES = 64 << 10
+_SAID = 200
+_LONGEST = 3600.0
+_PATIENCE = 3  # times the timeout: all of one exchange
+_TRY_AGAIN = frozenset((408, 409, 423, 425, 429))
+
+
+@dataclass(frozen=True)
+class Poster:
+    """Sends to destinations that the policy allows.
+
+    Attributes:
+        policy: Which ones.
+        timeout: Seconds for connecting and for each wait; thrice as many for all of it.
+        context: TLS settings; None: the system's certificates.
+        resolve: Names to addresses; None: the system's.
+    """
+
+    policy: Policy
+    timeout: float = 10.0
+    context: ssl.SSLContext | None = None
+    resolve: Resolve | None = None
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
+        """The status of the answer, 200 to 299.
+
+        Raises:
+            ConfigError: The URL is none that alerts may go to.
+            Retry: Not now; `after` is what the receiver asked for, up to an hour, else 0.
+            Reject: The receiver will not have it, or the destination is not allowed.
+        """
+        target = self.policy.target(url)
+        addresses = self.policy.addresses(target, self.resolve)
+        connection = connect(target, addresses, self.timeout, self.context)
+        # A receiver that drips one byte every few seconds never runs into the socket's timeout.
+        alarm = threading.Timer(_PATIENCE * self.timeout, _hang_up, (connection,))
+        alarm.daemon = True
+        alarm.start()
+        try:
+            return self._exchange(connection, target, body, headers)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            what = "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__
+            raise Retry(f"{target.host} broke off: {what}", after=0) from None
+        finally:
+            alarm.cancel()
+            connection.close()
+
+    def _exchange(
+        self,
+        connection: http.client.HTTPConnection,
+        target: Target,
+        body: bytes,
+        headers: Mapping[str, str],
+    ) -> int:
+        own = {"Content-Type": "application/json", "User-Agent": "agentstack-alerts"}
+        connection.request("POST", target.path, body, {**own, **headers})
+        answer = connection.getresponse()
+        said = answer.read(_ANSWER_BYTES)[:_SAID].decode("utf-8", "replace")
+        if 200 <= answer.status < 300:
+            return answer.status
+        after = retry_after(answer.headers.get("Retry-After", ""), time.time())
+        raise _verdict(target.host, answer.status, said, after)
+
+
+def _hang_up(connection: http.client.HTTPConnection) -> None:
+    with contextlib.suppress(OSError, AttributeError):
+        connection.sock.shutdown(socket.SHUT_RDWR)
+
+
+def _verdict(host: str, status: int, said: str, after: float) -> Exception:
+    words = "".join(c if c.isprintable() else " " for c in said).split()
+    sentence = f"{host} answered {status}" + (f": {' '.join(words)}" if words else "")
+    if status in _TRY_AGAIN or status >= 500:
+        return Retry(sentence, after=after)
+    if 300 <= status < 400:
+        sentence = f"{host} answered {status}: redirects are not followed, give the final address"
+    return Reject(sentence)
+
+
+def retry_after(text: str, now: float) -> float:
+    """Seconds a `Retry-After` header asks for, at most an hour; 0 when it asks for nothing."""
+    text = text.strip()
+    if text.isascii() and text.isdecimal():
+        return min(float(text[:9]), _LONGEST)
+    try:
+        at = parsedate_to_datetime(text).timestamp() if text else now
+    except (ValueError, TypeError, OverflowError):
+        return 0.0
+    return max(0.0, min(at - now, _LONGEST))
+
+
+__all__ = ["Poster", "retry_after"]
