@@ -56,7 +56,7 @@ def _boot(connection: socket.socket) -> Any:
     def make() -> None:
         box.append(getattr(importlib.import_module(module), name)(*args))
 
-    _reply(connection, make, ())
+    _reply(connection, make, (), quiet=True)  # it is tried again and again; the reason suffices
     return box[0] if box else None
 
 
@@ -67,14 +67,21 @@ def _be_modest(nice: int) -> None:
         Path("/proc/self/oom_score_adj").write_text("500")
 
 
-def _reply(connection: socket.socket, call: Callable[..., Any], args: tuple[Any, ...]) -> None:
+def _reply(
+    connection: socket.socket,
+    call: Callable[..., Any],
+    args: tuple[Any, ...],
+    *,
+    quiet: bool = False,
+) -> None:
     try:
         message = ("ok", call(*args))
         body = pickle.dumps(message, protocol=5)
     except AgentStackError as verdict:
         body = pickle.dumps(("error", (verdict, str(verdict))), protocol=5)
     except Exception as error:
-        traceback.print_exc()
+        if not quiet:
+            traceback.print_exc()
         body = pickle.dumps(("error", (None, f"{type(error).__name__}: {error}")), protocol=5)
     connection.sendall(_HEAD.pack(len(body)))
     connection.sendall(body)
