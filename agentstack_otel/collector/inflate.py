@@ -8,6 +8,7 @@ to the size cap before anybody could refuse it.
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Callable
 
@@ -18,6 +19,7 @@ from agentstack_otel.collector.admission import Config, too_large
 GZIP_MAGIC = b"\x1f\x8b"
 _GZIP, _ZLIB, _RAW = 31, 15, -15  # zlib's wbits: which wrapper to expect
 _STEP = 1 << 20
+_NAME = re.compile("[a-z-]{1,16}")
 _ENCODINGS = {"gzip": _GZIP, "x-gzip": _GZIP, "deflate": _ZLIB}
 
 Grow = Callable[[int], None]
@@ -39,7 +41,9 @@ def inflate(data: bytes, encoding: str, limits: Config, grow: Grow) -> bytes:
         return data
     wrapper = _ENCODINGS.get(encoding)
     if wrapper is None:
-        raise Reject(f"Content-Encoding {encoding!r} is not supported; send gzip, deflate or none")
+        # only what looks like a name is repeated: senders log our answers
+        named = repr(encoding) if _NAME.fullmatch(encoding) else "of the request"
+        raise Reject(f"Content-Encoding {named} is not supported; send gzip, deflate or none")
     if wrapper == _ZLIB and not _has_zlib_header(data):
         wrapper = _RAW  # what some clients mean by "deflate"
     try:
