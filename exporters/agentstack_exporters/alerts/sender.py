@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The thread of one channel: takes what is due, keeps to the rate, tries again."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+
+from agentstack_processors.verdicts import ConfigError, Reject, Retry
+
+from agentstack_exporters.alerts.outbox import JUMP_SECONDS, Outbox, Waiting
+from agentstack_exporters.alerts.post import Poster
+from agentstack_exporters.alerts.settings import Channel
+
+logger = logging.getLogger(__name__)
+
+_IDLE_SECONDS = 5.0
+_FIRST_SECONDS = 1.0
+_LONGEST_SECONDS = 300.0
+
+
+@dataclass(slots=True)
+class Sent:
+    """A channel in numbers. Written by its thread only.
+
+    Attributes:
+        messages: Taken by the receiver.
+        retries: Times one had to be tried again.
+        given_up: Messages the receiver refused, or that were too old.
+        error: Why the last try failed; None when it did not.
+    """
+
+    messages: int = 0
+    retries: int = 0
+    given_up: int = 0
+    error: str | None = None
+
+
+class Rate:
+    """A bucket of tokens: `per_minute` in a minute, and not all of them at once.
+
+    Args:
+        per_minute: How many.
+    """
+
+    def __init__(self, per_minute: int) -> None:
+        self._each = 60.0 / per_minute
+        self._most = max(1.0, per_minute / 4)
+        self._tokens = self._most
+        self._at: float | None = None
+
+    def wait(self, now: float) -> float:
+        """Takes one and returns 0, or takes none and returns the seconds until there is one."""
+        passed = 0.0 if self._at is None else max(0.0, now - self._at)
+        self._at = now
+        self._tokens = min(self._most, self._tokens + passed / self._each)
+        if self._tokens >= 1.0:
+            self._tokens -= 1.0
+            return 0.0
+        return (1.0 - self._tokens) * self._each
+
+
+class Sender:
+    """Sends one channel's messages.
+
+    Args:
+        channel: Expanded: its references are replaced.
+        outbox: Where messages wait.
+        poster: How they are sent.
+        first_seconds: Pause after the first failure; doubles with each further one.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        outbox: Outbox,
+        poster: Poster,
+        *,
+        first_seconds: float = _FIRST_SECONDS,
+    ) -> None:
+        self.channel = channel
+        self.sent = Sent()
+        self._outbox = outbox
+        self._poster = poster
+        self._format = channel.format()
+        self._rate = Rate(channel.per_minute)
+        self._first = first_seconds
+        self._stopping = threading.Event()
+        self._work = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Send on a thread of its own."""
+        name = f"alerts-{self.channel.name}"
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Something new waits."""
+        self._work.set()
+
+    def stop(self, timeout: float) -> bool:
+        """End after the message that is on its way; False when that took longer."""
+        self._stopping.set()
+        self._work.set()
+        if self._thread is not None:
+            self._thread.join(timeout)
+        return self._thread is None or not self._thread.is_alive()
+
+    def step(self) -> float:
+        """Send one message if one is due; returns the seconds to wait before the next look."""
+        try:
+            pause = self._until_due() or self._rate.wait(time.monotonic())
+            if pause:
+                return pause
+            waiting = self._outbox.take(self.channel.name, time.time())
+            return 0.0 if waiting is None else self._send(waiting)
+        except Retry as fault:  # the outbox's disk
+            self._failed(str(fault))
+            return _IDLE_SECONDS
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._work.clear()
+            try:
+                pause = self.step()
+            except Exception:
+                logger.exception("alert channel %s", self.channel.name)
+                pause = _IDLE_SECONDS
+            if pause > 0 and not self._stopping.is_set():
+                self._sleep(pause)
+
+    def _sleep(self, pause: float) -> None:
+        # While the channel is to be left alone, news are no reason to call it.
+        (self._stopping if self.sent.error else self._work).wait(pause)
+
+    def _send(self, waiting: Waiting) -> float:
+        name = self.channel.name
+        try:
+            outgoing = self._format(waiting.message, time.time())
+            self._poster.post(outgoing.url, outgoing.body, outgoing.headers)
+        except Retry as fault:
+            return self._later(waiting, fault)
+        except (Reject, ConfigError) as fault:
+            return self._give_up(waiting, str(fault))
+        except BaseException:
+            self._outbox.later(waiting, time.time() + _LONGEST_SECONDS)
+            raise
+        if self.sent.error:
+            logger.warning("alert channel %s goes on", name)
+        self.sent.error = None
+        self.sent.messages += 1
+        self._outbox.sent(waiting, name, time.time())
+        return 0.0
+
+    def _later(self, waiting: Waiting, fault: Retry) -> float:
+        age = time.time() - waiting.created
+        if age > self.channel.give_up_hours * 3600:
+            return self._give_up(waiting, f"not sent for {age / 3600:.1f} hours: {fault}")
+        pause = min(self._first * 2 ** min(waiting.tries, 16), _LONGEST_SECONDS)
+        if fault.after > 1:  # what the receiver asked for
+            pause = max(pause, fault.after)
+        self.sent.retries += 1
+        self._failed(str(fault))
+        self._outbox.later(waiting, time.time() + pause)
+        return pause
+
+    def _give_up(self, waiting: Waiting, reason: str) -> float:
+        self.sent.given_up += 1
+        self.sent.error = reason
+        logger.error(
+            "alert channel %s: a message of %d alerts (%s) is given up: %s",
+            self.channel.name, waiting.message.count, waiting.message.id, reason,
+        )  # fmt: skip
+        self._outbox.drop(waiting)
+        return 0.0
+
+    def _failed(self, reason: str) -> None:
+        if not self.sent.error:
+            logger.warning("alert channel %s waits: %s", self.channel.name, reason)
+        self.sent.error = reason
+
+    def _until_due(self) -> float:
+        due = self._outbox.next_due(self.channel.name)
+        if due is None:
+            return _IDLE_SECONDS
+        left = due - time.time()
+        return 0.0 if left > JUMP_SECONDS else max(0.0, min(left, _IDLE_SECONDS))
+
+
+__all__ = ["Rate", "Sender", "Sent"]
