@@ -60,11 +60,17 @@ def insert(
 
 
 def next_position(connection: sqlite3.Connection) -> int:
-    """The position the next record gets."""
+    """The position the next record gets.
+
+    Raises:
+        sqlite3.DatabaseError: Bytes on disk changed where positions are counted.
+    """
     row = connection.execute(
         "SELECT max(floor, coalesce((SELECT max(position) + 1 FROM records), 0)) FROM log"
     ).fetchone()
-    return int(row[0])
+    if row is None or not isinstance(row[0], int):
+        raise sqlite3.DatabaseError("malformed: the table that counts positions is damaged")
+    return row[0]
 
 
 def keep_floor(connection: sqlite3.Connection) -> None:

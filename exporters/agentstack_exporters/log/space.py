@@ -6,38 +6,51 @@ from __future__ import annotations
 import os
 import sqlite3
 from pathlib import Path
+from typing import NamedTuple
 
 from agentstack_exporters.log import dead_letters, records
 from agentstack_exporters.log.sqlite_file import PAGE_BYTES
 
 TRIM_STEP = 256  # records a transaction deletes: appends wait at most that long
-VACUUM_STEP = (8 << 20) // PAGE_BYTES
+VACUUM_STEP_BYTES = 8 << 20
+
+
+class Pages(NamedTuple):
+    """Pages of the file, how many of them are free, and the bytes of one."""
+
+    count: int
+    free: int
+    size: int
+
+    @property
+    def used_bytes(self) -> int:
+        """What records and dead letters take, in whole pages."""
+        return (self.count - self.free) * self.size
 
 
 def room(connection: sqlite3.Connection, path: Path, max_bytes: int, min_free: int) -> int:
     """Bytes that may still be appended, by the limit and by the disk."""
-    count, free = pages(connection)
-    by_limit = max_bytes - (count - free) * PAGE_BYTES
+    by_limit = max_bytes - pages(connection).used_bytes
     by_disk = (_free_disk(path) - min_free) // 2  # twice: once in the WAL, once in the file
     return min(by_limit, by_disk)
 
 
 def vacuum_step(connection: sqlite3.Connection, keep_free: int) -> bool:
     """Give some free pages beyond `keep_free` bytes back to the disk; False when done."""
-    count, free = pages(connection)
-    surplus = free - keep_free // PAGE_BYTES
+    count, free, size = pages(connection)
+    surplus = free - keep_free // size
     # Giving back moves what lies behind the free pages: only when that is little.
     if surplus <= 0 or 4 * (count - free) > count:
         return False
-    step = min(surplus, VACUUM_STEP)
+    step = min(surplus, VACUUM_STEP_BYTES // size)
     connection.execute(f"PRAGMA incremental_vacuum({step})").fetchall()
-    return pages(connection)[1] < free
+    return pages(connection).free < free
 
 
-def pages(connection: sqlite3.Connection) -> tuple[int, int]:
-    """Pages of the file, and how many of them are free."""
-    count = connection.execute("PRAGMA page_count").fetchone()[0]
-    return count, connection.execute("PRAGMA freelist_count").fetchone()[0]
+def pages(connection: sqlite3.Connection) -> Pages:
+    """How the file is filled."""
+    names = ("page_count", "freelist_count", "page_size")
+    return Pages(*(connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names))
 
 
 def _free_disk(path: Path) -> int:
@@ -49,7 +62,7 @@ def _free_disk(path: Path) -> int:
 
 
 def disk_bytes(size: int) -> int:
-    """What a payload takes in the file: small ones share a page, others fill whole ones."""
+    """What a payload takes in the file at most: small ones share a page, others fill whole ones."""
     return size + 128 if size < PAGE_BYTES // 4 else size + PAGE_BYTES
 
 

@@ -33,7 +33,7 @@ from agentstack_exporters.log.dead_letters import insert as insert_dead_letter
 from agentstack_exporters.log.faults import is_damage, retrying
 from agentstack_exporters.log.place import set_aside
 from agentstack_exporters.log.protocol import Commit, Record, StoredRecord
-from agentstack_exporters.log.sqlite_file import PAGE_BYTES, LogFile
+from agentstack_exporters.log.sqlite_file import LogFile
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -242,12 +242,12 @@ class SqliteLog:
     def stats(self) -> LogStats:
         """The log in numbers; a few cheap reads."""
         with self._file.reading() as connection, retrying(self.path):
-            pages, free = space.pages(connection)
+            pages = space.pages(connection)
         return LogStats(
             first=self._first(),
             end=self.end(),
-            used_bytes=(pages - free) * PAGE_BYTES,
-            file_bytes=pages * PAGE_BYTES,
+            used_bytes=pages.used_bytes,
+            file_bytes=pages.count * pages.size,
             queued_bytes=self._committer.queued_bytes,
             dead_letters=self.dead_letters.count(),
         )

@@ -21,11 +21,12 @@ from agentstack_exporters.log import faults, place
 from agentstack_exporters.log.records import next_position
 
 FORMAT = 1
-# 16 KiB: against 4 KiB half the CPU for 530 KB records; 64 KiB makes small commits write more.
-PAGE_BYTES = 16 << 10
+# 64 KiB: against 16 KiB a third less CPU for requests of 500 KB (2.1 to 1.5 µs a 1 KB span), and no
+# difference for commits of one small record.
+PAGE_BYTES = 64 << 10  # of new files; an older one keeps its own
 WAL_BYTES = 64 << 20
 FORK_SECONDS = 1.0  # how long a fork may wait for a transaction: it is the user's thread
-CHECKPOINT_PAGES = (16 << 20) // PAGE_BYTES
+CHECKPOINT_BYTES = 16 << 20
 
 
 class LogFile:
@@ -241,7 +242,8 @@ def _set_up(connection: sqlite3.Connection, synchronous: str, path: Path) -> Non
             f"(journal mode stays '{mode}'); put it on a local disk"
         )
     connection.execute(f"PRAGMA synchronous = {synchronous}")
-    connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+    page_bytes = connection.execute("PRAGMA page_size").fetchone()[0]
+    connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_BYTES // page_bytes}")
     connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
     # Debian compiles it on: zeroing every freed page costs 30 % of a record's life.
     connection.execute("PRAGMA secure_delete = OFF")
