@@ -14,6 +14,7 @@ from agentstack_processors.verdicts import ConfigError
 from agentstack_otel.collector import admission, auth, intake, pipeline
 from agentstack_otel.collector import http as web
 from agentstack_otel.collector.grpc import GrpcServer
+from agentstack_otel.collector.memory import keep_freed_memory
 from agentstack_otel.collector.meters import Meters
 from agentstack_otel.http_server import HttpServer
 
@@ -118,6 +119,7 @@ class Gateway:
         Raises:
             ConfigError: An address cannot be had; nothing is left running.
         """
+        keep_freed_memory()
         self._http.start()
         try:
             self._grpc.start()

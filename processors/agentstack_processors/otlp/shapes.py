@@ -42,6 +42,9 @@ _DEEP_FILE = "agentstack/deep.proto"
 _DEEP = ".agentstack.Deep"
 _NESTED = ("array_value", "kvlist_value")
 _COMMON = "opentelemetry.proto.common.v1"
+# References into a dictionary that only profiles have: elsewhere they mean nothing, and every
+# field a message may have costs time in each of the dozen values of a span.
+_OF_PROFILES = ("key_strindex", "string_value_strindex")
 
 Edit = Callable[[descriptor_pb2.FileDescriptorProto], None]
 
@@ -77,6 +80,10 @@ def _flatten(file: descriptor_pb2.FileDescriptorProto) -> None:
     messages = {message.name: message for message in file.message_type}
     if "AnyValue" not in messages:
         return
+    for message in file.message_type:
+        kept = [field for field in message.field if field.name not in _OF_PROFILES]
+        del message.field[:]
+        message.field.extend(kept)
     file.dependency.append(_DEEP_FILE)
     element = file.message_type.add()
     element.CopyFrom(messages["AnyValue"])
