@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from agentstack_processors.otlp.opened import OpenSpan
 from agentstack_processors.security.alert import Alert
 from agentstack_processors.security.leaks import Leak, Markers
+from agentstack_processors.security.taint import Taint
 from agentstack_processors.security.texts import Prefixes, SpanText
 from agentstack_processors.security.verdict import SCOPES, Verdict
+from agentstack_processors.security.where import Where
 from agentstack_processors.verdicts import ConfigError
 
 _BITS = {scope: 1 << index for index, scope in enumerate(SCOPES)}
@@ -50,11 +52,12 @@ class Config:
 class TraceState:
     """One trace so far."""
 
-    __slots__ = ("bytes", "markers", "prefixes", "said", "seen", "spans")
+    __slots__ = ("bytes", "markers", "prefixes", "said", "seen", "spans", "taint")
 
     def __init__(self) -> None:
         self.prefixes = Prefixes()
         self.markers = Markers()
+        self.taint = Taint()
         self.seen: dict[int, int] = {}
         self.said: dict[int, None] = {}
         self.spans: dict[tuple[str, int], tuple[Alert, ...]] = {}
@@ -121,11 +124,14 @@ class TraceWatch:
         """What `span` shows together with the spans of its trace before it."""
         del cost
         state = self.state(span)
+        where = Where.of(span)
         alerts: list[Alert] = []
         for text, _ in judged:
             state.markers.note(text)
-        for text, _ in judged:
-            alerts += (alert_of(span, text.field, leak) for leak in state.markers.leaks(text))
+        for index, (text, verdict) in enumerate(judged):
+            alerts += (_leaked(where, text.field, leak) for leak in state.markers.leaks(text))
+            moment = (span.end if text.output else span.start, index)
+            alerts += state.taint.observe(text, verdict, moment, where)
         return alerts
 
     def rebuild(
@@ -156,22 +162,14 @@ class TraceWatch:
             self.bytes -= state.bytes
 
 
-def alert_of(span: OpenSpan, field: str, leak: Leak) -> Alert:
-    """A leak as an alert."""
-    return Alert(
-        project=span.project,
-        time=span.end,
-        trace_id=span.trace_id,
-        span_id=span.span_id,
-        rule=leak.rule,
-        category="leak",
-        score=leak.score,
-        description=leak.description,
+def _leaked(where: Where, field: str, leak: Leak) -> Alert:
+    return where.alert(
+        leak.rule,
+        "leak",
+        leak.score,
+        leak.description,
         field=field,
         evidence=" ".join(leak.markers),
-        conversation=span.conversation,
-        service_name=span.service_name,
-        agent=span.agent,
         attributes={"start": str(leak.start), "end": str(leak.end)},
     )
 

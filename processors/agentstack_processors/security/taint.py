@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Orders that came in with a tool's result or a document and went out as a tool call.
+
+Data flows from results into arguments all day: looked up, then booked. What does not is the data
+of an *order*: the account in "transfer the money to …" that stood in a web page. So a flow is an
+alert when the result gives orders and a call that acts on the world carries out one of them:
+
+- orders the detectors found suspicious (an injection): its values in the call, or the very action
+  it asks for when the user asked for nothing of the kind;
+- orders nobody found suspicious ("please grant Amy access"): its values in a call of the kind it
+  asks for, when the user, whose words are known, asked for nothing of that kind and did not tell
+  the agent to do what it reads.
+
+What the user or the operator said themselves is no evidence. Spans come in any order: what counts
+is when things happened, so a late result finds the calls that came after it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from agentstack_processors.security.alert import LOW, Alert
+from agentstack_processors.security.flows import Value, Words, values_of
+from agentstack_processors.security.passages import orders, suspicious
+from agentstack_processors.security.texts import SpanText
+from agentstack_processors.security.tools import actions_of, acts, stem, words_of
+from agentstack_processors.security.verdict import Verdict
+from agentstack_processors.security.where import Where
+
+_DELEGATES = re.compile(
+    r"\b(?:follow|do|doing|perform|execute|complete|carry out|take care of|handle|act on|finish"
+    r"|implement|comply with|process)\b.{0,80}?\b(?:instructions?|tasks?|actions?|steps|to-?dos?"
+    r"|requests?|changes|it says|is asked|listed|described|specified|mentioned|contained)\b"
+    r"|\bwhat(?:ever)? (?:it|he|she|they|the \w+) (?:says?|asks?|wants?|requests?|tells?)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_CONSENT = re.compile(
+    r"\s*(?:yes|yep|yeah|ok(?:ay)?|sure|go ahead|please do|do it|confirm(?:ed)?|correct|proceed"
+    r"|sounds good|that works|agreed|approved)\b",
+    re.IGNORECASE,
+)
+_CONSENT_LENGTH = 120
+_PLAIN_WORD = re.compile(r"[a-z][a-z'-]+")
+# Words of tool names that say nothing about what an order is about.
+_VAGUE = frozenset(
+    """get set the of to in for by from with and data info information user users details manager
+    tool api call run do new all my list item items client service server mcp functions function
+    """.split()  # noqa: SIM905
+)
+
+_MOST_SOURCES = 24
+_MOST_SINKS = 48
+_MOST_TRUSTED = 24_000
+_LONGEST = 8_000
+_EVIDENCE = 160
+
+Moment = tuple[int, int]
+
+
+class Source(NamedTuple):
+    """Orders in a text from outside."""
+
+    words: Words
+    stems: frozenset[str]
+    actions: frozenset[str]
+    score: int
+    moment: Moment
+    where: Where
+    field: str
+    tool: str
+    quote: str
+
+
+class Sink(NamedTuple):
+    """A call that acts."""
+
+    tool: str
+    text: str
+    moment: Moment
+    where: Where
+    field: str
+
+
+class Taint:
+    """What came in and what went out, in one trace: bounded."""
+
+    __slots__ = (
+        "_actions", "_answer", "_delegates", "_flagged", "_known", "_room", "_sinks", "_sources",
+        "_trusted", "_words",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self._trusted: list[str] = []
+        self._room = _MOST_TRUSTED
+        self._words: Words | None = None
+        self._known = False
+        self._delegates = False
+        self._actions: frozenset[str] = frozenset()
+        self._answer = ""
+        self._sources: list[Source] = []
+        self._sinks: deque[Sink] = deque(maxlen=_MOST_SINKS)
+        self._flagged: set[int] = set()
+
+    def observe(
+        self, text: SpanText, verdict: Verdict, moment: Moment, where: Where
+    ) -> Iterator[Alert]:
+        """Take one text in; yields the flows it completes, each call once."""
+        if text.scope == "tool_output":
+            added = [*self._sources_in(text, verdict, moment, where)][: self._free()]
+            self._sources += added
+            for sink in self._sinks if added else ():
+                yield from self._flow(sink, added)
+        elif text.scope == "tool_input":
+            if text.tool and acts(text.tool):
+                sink = Sink(text.tool, text.text[:_LONGEST], moment, where, text.field)
+                self._sinks.append(sink)
+                yield from self._flow(sink, self._sources)
+        elif text.trusted:
+            yield from self._told(text)
+        elif text.output or not text.loose:
+            self._answer = text.text[:_LONGEST]
+
+    def _free(self) -> int:
+        return max(0, _MOST_SOURCES - len(self._sources))
+
+    def _told(self, text: SpanText) -> Iterator[Alert]:
+        self._trust(text.text)
+        if text.scope != "user":
+            return
+        first = not self._known
+        self._known = True
+        if self._answer and len(text.text) < _CONSENT_LENGTH and _CONSENT.match(text.text):
+            self._trust(self._answer)
+        said = text.text[:_LONGEST]
+        self._actions |= actions_of(_PLAIN_WORD.findall(said.lower()))
+        self._delegates = self._delegates or _DELEGATES.search(said) is not None
+        if first:
+            for sink in tuple(self._sinks) if self._sources else ():
+                yield from self._flow(sink, self._sources)
+
+    def _trust(self, text: str) -> None:
+        if self._room > 0:
+            kept = text[: self._room]
+            self._room -= len(kept)
+            self._trusted.append(kept)
+            self._words = None
+
+    def _sources_in(
+        self, text: SpanText, verdict: Verdict, moment: Moment, where: Where
+    ) -> Iterator[Source]:
+        if verdict.score >= LOW or verdict.findings:
+            passage = suspicious(text.text, verdict.findings) or text.text[:_LONGEST]
+            if verdict.score >= LOW:
+                yield _source(passage, verdict.score, text, moment, where)
+                return
+        for piece in orders(text.text):
+            passage = text.text[piece.start : piece.end]
+            yield _source(passage, 0, text, moment, where)
+
+    def _flow(self, sink: Sink, sources: list[Source]) -> Iterator[Alert]:
+        before = [source for source in sources if source.moment < sink.moment]
+        if not before:
+            return
+        key = hash((sink.tool, frozenset(sink.text.split("\n"))))
+        if key in self._flagged:
+            return
+        best = max((self._judged(sink, source) for source in before), key=lambda one: one[0])
+        score, source, values = best
+        if score < LOW:
+            return
+        self._flagged.add(key)
+        yield _alert(sink, source, score, values)
+
+    def _judged(self, sink: Sink, source: Source) -> tuple[int, Source, list[Value]]:
+        trusted = self._trusted_words()
+        values = [
+            value
+            for value in values_of(sink.text)
+            if source.words.holds(value) and not trusted.holds(value)
+        ]
+        strong = sum(value.strong for value in values)
+        name = words_of(sink.tool)
+        kinds = actions_of(name)
+        fits = bool(kinds & source.actions) or any(
+            stem(word) in source.stems for word in name if word not in _VAGUE and len(word) > 2
+        )
+        asked = self._delegates or bool(kinds & self._actions)
+        if source.score >= LOW:
+            score = _injected(strong, len(values) - strong, fits, asked and self._known)
+            score += 10 if score and source.score >= 70 else 0
+        else:
+            score = 0
+            if fits and self._known and not asked and (strong or len(values) > 1):
+                score = 60 + 5 * min(2, strong)
+        return min(score, 95), source, values
+
+    def _trusted_words(self) -> Words:
+        if self._words is None:
+            self._words = Words("\n".join(self._trusted))
+        return self._words
+
+
+def _injected(strong: int, weak: int, fits: bool, asked: bool) -> int:
+    """How sure it is that a call carries out orders that were found suspicious."""
+    if strong:
+        return 70 + 5 * min(3, strong + weak - 1) + (5 if fits else 0)
+    if weak and fits and not asked:
+        return 60 + 5 * min(2, weak)
+    return 50 if fits and not asked else 0
+
+
+def _source(passage: str, score: int, text: SpanText, moment: Moment, where: Where) -> Source:
+    plain = _PLAIN_WORD.findall(passage.lower())
+    return Source(
+        Words(passage),
+        frozenset(map(stem, plain)),
+        actions_of(plain),
+        score,
+        moment,
+        where,
+        text.field,
+        text.tool,
+        " ".join(passage[:_EVIDENCE].split()),
+    )
+
+
+def _alert(sink: Sink, source: Source, score: int, values: list[Value]) -> Alert:
+    tool = sink.tool[:80]
+    origin = f"the result of {source.tool[:80]}" if source.tool else "a tool's result"
+    carried = "it carries data from there" if values else "the user did not ask for it"
+    return sink.where.alert(
+        "taint.injected" if source.score >= LOW else "taint.unasked",
+        "taint",
+        score,
+        f"{tool} was called as {origin} tells the agent to; {carried}",
+        field=sink.field,
+        evidence=source.quote,
+        place=tool,
+        attributes={
+            "tool": tool,
+            "source_span_id": source.where.span_id,
+            "source_field": source.field,
+            "source_tool": source.tool[:80],
+            "values": str(len(values)),
+        },
+    )
+
+
+__all__ = ["Sink", "Source", "Taint"]
