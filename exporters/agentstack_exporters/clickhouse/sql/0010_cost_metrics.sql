@@ -1,5 +1,8 @@
--- What each model call used and cost. Money is Decimal and summed with FINAL from here, never in a
--- view, because a view would count a span that arrives twice twice. Re-pricing writes a new version.
+-- What each use of a model used and cost. Money is NULL where it is not known, and `cost_status`
+-- says why. It is Decimal with 24 places, so that no digit of any price is lost, and is summed with
+-- FINAL from here, never in a view, because a view would count a span that arrives twice twice.
+-- `generation` 0 is what the worker wrote; re-pricing writes the same spans under another one, which
+-- nobody sees before it is published in cost_generations.
 CREATE TABLE IF NOT EXISTS cost_metrics
 (
     project_id LowCardinality(String),
@@ -16,20 +19,27 @@ CREATE TABLE IF NOT EXISTS cost_metrics
     prompt_tokens UInt64,
     completion_tokens UInt64,
     cached_tokens UInt64,
+    cache_write_tokens UInt64,
     reasoning_tokens UInt64,
-    prompt_cost Decimal(18, 12),
-    completion_cost Decimal(18, 12),
-    cached_cost Decimal(18, 12),
-    reasoning_cost Decimal(18, 12),
-    total_cost Decimal(18, 12),
+    audio_tokens UInt64,
+    prompt_cost Nullable(Decimal(38, 24)),
+    completion_cost Nullable(Decimal(38, 24)),
+    cached_cost Nullable(Decimal(38, 24)),
+    cache_write_cost Nullable(Decimal(38, 24)),
+    total_cost Nullable(Decimal(38, 24)),
     currency LowCardinality(String) DEFAULT 'USD',
-    price_version LowCardinality(String),
+    cost_status LowCardinality(String),
+    priced_as LowCardinality(String),
+    call_context LowCardinality(String),
     estimated Bool,
-    version UInt64
+    price_version LowCardinality(String),
+    generation UInt64,
+    version UInt64,
+    INDEX trace_id_bloom trace_id TYPE bloom_filter(0.01) GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(time)
-ORDER BY (project_id, toStartOfHour(time), model, trace_id, span_id)
+ORDER BY (project_id, toStartOfHour(time), trace_id, span_id, generation)
 SETTINGS
     non_replicated_deduplication_window = 10000,
     ttl_only_drop_parts = 1

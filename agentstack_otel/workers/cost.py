@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The cost worker: consumer group `cost`, spans in, what they cost out.
+
+::
+
+    log ─▶ batch ─▶ uses ─▶ priced ─▶ cost_metrics   (under the batch's token)
+                      │
+                      └─▶ book of traces ─▶ cost_repeats  (which of them tell usage again)
+
+Rows of cost_metrics depend on the batch alone. Which spans repeat usage depends on what came
+before: the book knows, and asks the store about traces from before its time. Verdicts are facts
+about a set of spans, so writing one twice, or after a crash once more, changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from agentstack_exporters.clickhouse.protocol import Store
+from agentstack_exporters.log.protocol import Log
+from agentstack_processors.cost.book import TraceBook, Verdict
+from agentstack_processors.cost.calls import Read, open_uses
+from agentstack_processors.cost.overrides import NO_OVERRIDES, Overrides
+from agentstack_processors.cost.rows import COLUMNS, REPEAT_COLUMNS, row, when
+from agentstack_processors.cost.table import PriceTable
+from agentstack_processors.verdicts import ConfigError
+
+from agentstack_otel.query import uses
+from agentstack_otel.workers import loop
+from agentstack_otel.workers.batch import Batch
+from agentstack_otel.workers.budgets import BudgetWatch
+from agentstack_otel.workers.clock import Clock, SystemClock
+
+if TYPE_CHECKING:
+    from agentstack_otel.workers.publishing import Publish
+
+logger = logging.getLogger(__name__)
+
+GROUP = "cost"
+"""Consumer group of the worker."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of the cost worker.
+
+    Attributes:
+        overrides: The user's own prices, from `agentstack_processors.cost.overrides.parse`.
+        most_spans: Spans whose place in their trace is kept in memory; about 400 bytes each.
+        budget_seconds: Least time between two looks at the budgets.
+        worker: Of the loop. Sums may be a second old, so batches are larger than the writer's.
+    """
+
+    overrides: Overrides = NO_OVERRIDES
+    most_spans: int = 200_000
+    budget_seconds: float = 2.0
+    worker: loop.Config = field(
+        default_factory=lambda: loop.Config(linger_seconds=1.0, linger_cap_seconds=2.0)
+    )
+
+    def validate(self) -> None:
+        """Raises ConfigError naming the setting."""
+        self.worker.validate()
+        if self.most_spans < 1_000:
+            raise ConfigError("cost most_spans: must be at least 1000")
+        if self.budget_seconds <= 0:
+            raise ConfigError("cost budget_seconds: must be above 0")
+
+
+class CostHandler:
+    """Prices batches.
+
+    Args:
+        store: Where costs go.
+        table: Prices.
+        book: Which spans repeat usage.
+        clock: Gives verdicts their order.
+        spent: Called when money was spent; budgets look then.
+    """
+
+    version = "v1"
+    """Raise it when the same spans give other rows."""
+
+    def __init__(
+        self,
+        store: Store,
+        table: PriceTable,
+        book: TraceBook,
+        *,
+        clock: Clock | None = None,
+        spent: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._store = store
+        self._table = table
+        self._book = book
+        self._clock = clock or SystemClock()
+        self._spent = spent
+        self._pending: dict[tuple[str, str, str], Verdict] = {}
+
+    def handle(self, batch: Batch) -> None:
+        """All of it priced and stored, or nothing; see `Handler.handle`."""
+        if batch.signal != "traces":
+            return
+        reads = [open_uses(payload) for payload in batch.payloads]
+        self._insert(reads, batch.token("cost_metrics"))
+        self._settle(reads)
+        self._spent()
+
+    def _insert(self, reads: Sequence[Read], token: str) -> None:
+        table = self._table
+        rows = [row(use, table) for read in reads for use in read.uses]
+        if rows:
+            self._store.insert("cost_metrics", COLUMNS, rows, token=token)
+
+    def _settle(self, reads: Sequence[Read]) -> None:
+        self._load(reads)
+        for verdict in self._book.observe(reads, self._clock.time_ns()):
+            self._pending[verdict[:3]] = verdict
+        if self._pending:
+            write_verdicts(self._store, list(self._pending.values()), self._clock.time_ns())
+            self._pending.clear()
+
+    def _load(self, reads: Sequence[Read]) -> None:
+        missing = self._book.missing(reads)
+        if not missing:
+            return
+        verdicts = uses.repeats(self._store, missing)
+        for key, read in uses.of_traces(self._store, missing).items():
+            self._book.load(key, read, verdicts.get(key, ()))
+
+
+def write_verdicts(store: Store, verdicts: Sequence[Verdict], version: int) -> None:
+    """Store which spans repeat usage; `version` is the time the verdict was reached (ns)."""
+    rows = [
+        (each.project, when(each.start), each.trace_id, each.span_id, each.repeated, version)
+        for each in verdicts
+    ]
+    token = hashlib.sha256(repr(rows).encode()).hexdigest()
+    store.insert("cost_repeats", REPEAT_COLUMNS, rows, token=f"cost_repeats:{token}")
+
+
+class CostWorker(loop.Worker):
+    """The loop with its handler, and the watch over budgets beside it."""
+
+    def __init__(self, log: Log, handler: CostHandler, config: Config, watch: BudgetWatch) -> None:
+        super().__init__(log, GROUP, handler, config.worker)
+        self._watch = watch
+
+    def start(self) -> None:
+        """See `Worker.start`."""
+        self._watch.start()
+        super().start()
+
+    def stop(self, timeout: float = 10.0) -> bool:
+        """See `Worker.stop`. What was spent last is held against the budgets before it returns."""
+        stopped = super().stop(timeout)
+        self._watch.stop(timeout)
+        return stopped
+
+
+def cost_worker(
+    log: Log, store: Store, config: Config | None = None, publish: Publish | None = None
+) -> CostWorker:
+    """A worker ready to `start()`, with `stop`, `lag` and `stats` like any other.
+
+    Args:
+        log: What to read.
+        store: Where costs, repeats and budgets are.
+        config: Settings.
+        publish: Takes budget alerts, see `workers.publishing.publisher`; None: there are none.
+    """
+    config = config or Config()
+    config.validate()
+    clock = SystemClock()
+    watch = BudgetWatch(store, publish, least_seconds=config.budget_seconds, clock=clock)
+    handler = CostHandler(
+        store,
+        PriceTable(config.overrides),
+        TraceBook(horizon=clock.time_ns(), most_spans=config.most_spans),
+        clock=clock,
+        spent=watch.look,
+    )
+    return CostWorker(log, handler, config, watch)
+
+
+__all__ = ["GROUP", "Config", "CostHandler", "CostWorker", "cost_worker", "write_verdicts"]

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Uses with their prices as rows of `cost_metrics`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+from agentstack_processors.cost.calls import Use, price
+from agentstack_processors.cost.table import PriceTable
+
+COLUMNS: Final = (
+    "project_id", "time", "trace_id", "span_id", "conversation", "user_id", "service_name", "agent",
+    "provider", "model", "operation", "prompt_tokens", "completion_tokens", "cached_tokens",
+    "cache_write_tokens", "reasoning_tokens", "audio_tokens", "prompt_cost", "completion_cost",
+    "cached_cost", "cache_write_cost", "total_cost", "cost_status", "priced_as", "call_context",
+    "estimated", "price_version", "generation", "version",
+)  # fmt: skip
+
+REPEAT_COLUMNS: Final = ("project_id", "time", "trace_id", "span_id", "repeated", "version")
+
+_UNKNOWN = (None, None, None, None, None)
+_BILLION = 1_000_000_000
+
+
+def row(use: Use, table: PriceTable, generation: int = 0) -> Sequence[Any]:
+    """One use priced; values in the order of `COLUMNS`, money as exact decimal text or None."""
+    priced = price(use, table)
+    money = priced.money
+    usage = use.usage
+    return (
+        use.project,
+        when(use.start),
+        use.trace_id,
+        use.span_id,
+        use.conversation,
+        use.user,
+        use.service_name,
+        use.agent,
+        use.provider,
+        use.model or use.response_model,
+        use.operation,
+        usage.input,
+        usage.output,
+        usage.cache_read,
+        usage.cache_write,
+        usage.reasoning,
+        usage.input_audio + usage.output_audio,
+        *(
+            _UNKNOWN
+            if money is None
+            else (
+                text(money.input),
+                text(money.output),
+                text(money.cache_read),
+                text(money.cache_write),
+                text(money.total),
+            )
+        ),
+        priced.status,
+        priced.priced_as,
+        ",".join(map("=".join, use.context)) if use.context else "",
+        priced.estimated,
+        table.version,
+        generation,
+        use.received_at,
+    )
+
+
+def when(ns: int) -> str:
+    """Nanoseconds since the epoch as the engine reads a DateTime64: seconds with all digits."""
+    return f"{ns // _BILLION}.{ns % _BILLION:09d}"
+
+
+def text(amount: Decimal) -> str:
+    """All digits, no exponent."""
+    return format(amount, "f") if amount else "0"
+
+
+__all__ = ["COLUMNS", "REPEAT_COLUMNS", "row", "text", "when"]
