@@ -192,11 +192,30 @@ def _answer(kind: str, value: Any) -> Any:
 
 
 class _Child:
-    """One process, its socket, and the thread that passes on what it prints."""
+    """One process and its socket. A thread of its own starts it and passes on what it prints.
+
+    A thread of its own, because the child is killed when the thread ends that started it: the one
+    means that the parent died, and the thread of a caller may end before.
+    """
+
+    process: subprocess.Popen[bytes]
 
     def __init__(self, name: str) -> None:
-        ours, theirs = socket.socketpair()
-        self._socket = ours
+        self._socket, theirs = socket.socketpair()
+        self._name = name
+        self._fault: OSError | None = None
+        started = threading.Event()
+        self._thread = threading.Thread(
+            target=self._keep, args=(theirs, started), name=f"{name}-process", daemon=True
+        )
+        self._thread.start()
+        started.wait()
+        if self._fault is not None:
+            self._socket.close()
+            raise Retry(f"the {name} process cannot be started: {self._fault}")
+        self._socket.setblocking(False)
+
+    def _keep(self, theirs: socket.socket, started: threading.Event) -> None:
         command = [sys.executable, "-c", _BOOT, str(theirs.fileno()), *_paths()]
         # Our interpreter with our arguments; no shell. No session of its own: where the scheduler
         # groups by session, that would give the child half of the machine whatever its niceness.
@@ -209,15 +228,14 @@ class _Child:
                 pass_fds=(theirs.fileno(),),
             )
         except OSError as error:
-            ours.close()
-            raise Retry(f"the {name} process cannot be started: {error}") from error
+            self._fault = error
+            return
         finally:
             theirs.close()
-        ours.setblocking(False)
-        self._reader = threading.Thread(
-            target=_pass_on, args=(self.process, name), name=f"{name}-output", daemon=True
-        )
-        self._reader.start()
+            started.set()
+        _pass_on(self.process, self._name)
+        while self.process.poll() is None:  # it has closed its output and goes on
+            time.sleep(_LOOK_SECONDS)
 
     def send(self, message: Any) -> None:
         """Raises ChildDied."""
@@ -273,7 +291,7 @@ class _Child:
         self._socket.close()
         self.process.kill()
         self.process.wait()
-        self._reader.join(2.0)
+        self._thread.join(2.0)
 
 
 class _Limit:

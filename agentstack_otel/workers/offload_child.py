@@ -106,8 +106,7 @@ def _read(connection: socket.socket, size: int) -> bytearray:
 def _die_with(parent: int) -> None:
     """Three ways, because each has a hole: a signal, a look now and then, and the socket's end."""
     if sys.platform == "linux":
-        # Holds even while a C function keeps the interpreter lock. It is sent when the parent's
-        # *thread* ends that started us; then the next call starts another child.
+        # Holds even while a C function keeps the interpreter lock.
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before the line above

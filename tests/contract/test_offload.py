@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -154,6 +155,14 @@ def test_close_ends_the_child_and_refuses_calls(offload: Offload) -> None:
     assert gone(pid)
     with pytest.raises(Retry, match="closed"):
         offload.call("add", 1)
+
+
+def test_the_child_outlives_the_thread_that_made_the_first_call(offload: Offload) -> None:
+    caller = threading.Thread(target=offload.call, args=("add", 1))
+    caller.start()
+    caller.join()
+    assert offload.call("add", 1) == 42
+    assert offload.starts == 1
 
 
 @pytest.mark.parametrize("doing", ["add", "spin"])

@@ -159,7 +159,7 @@ class Sender:
         age = time.time() - waiting.created
         if age > self.channel.give_up_hours * 3600:
             return self._give_up(waiting, f"not sent for {age / 3600:.1f} hours: {fault}")
-        pause = min(self._first * 2 ** min(waiting.tries, 16), _LONGEST_SECONDS)
+        pause = min(self._first * 2.0 ** min(waiting.tries, 16), _LONGEST_SECONDS)
         if fault.after > 1:  # what the receiver asked for
             pause = max(pause, fault.after)
         self.sent.retries += 1

@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The security worker with real log, store and child process; only the detector obeys orders."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from agentstack_exporters.alerts import rows
+from agentstack_exporters.clickhouse.chdb import ChdbStore
+from agentstack_exporters.log.protocol import Record
+from agentstack_exporters.log.sqlite import Config as LogConfig
+from agentstack_exporters.log.sqlite import SqliteLog
+from agentstack_processors.verdicts import ConfigError, Retry
+
+from agentstack_otel.workers import loop, offload
+from agentstack_otel.workers.offload import Offload
+from agentstack_otel.workers.security import Config, SecurityHandler, SecurityWorker
+from tests.fakes.named_spans import spans
+
+DETECTOR = "tests.fakes.detectors:OrderedDetector"
+LOOP = loop.Config(linger_seconds=0.01, linger_cap_seconds=0.01, retry_seconds=0.02)
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[ChdbStore]:
+    made = ChdbStore()
+    made.migrate()
+    yield made
+    made.close()
+
+
+class Unwilling:
+    """The store, after a few refusals to insert alerts."""
+
+    def __init__(self, store: ChdbStore, times: int) -> None:
+        self._store, self.left, self.tokens = store, times, []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def insert(self, table: str, columns: Any, values: Any, *, token: str) -> None:
+        self.tokens.append(token)
+        if self.left:
+            self.left -= 1
+            raise Retry("the store is away")
+        self._store.insert(table, columns, values, token=token)
+
+
+class Bench:
+    """One data folder with a security worker that can be stopped and started again."""
+
+    def __init__(self, folder: Path, store: Any) -> None:
+        self.folder, self.store = folder, store
+        self.log = SqliteLog(LogConfig(path=folder / "log.db"))
+        self.live = SqliteLog(LogConfig(path=folder / "alerts.db"))
+        self.project = folder.name
+        self.worker: SecurityWorker | None = None
+        self.log.commit("writer", self.log.committed("writer"))
+
+    def put(self, *names: str, trace: int = 1) -> Record:
+        record = spans(*names, project=self.project, trace=trace)
+        self.log.append(record).result(10)
+        return record
+
+    def start(self, **settings: Any) -> SecurityWorker:
+        process = offload.Config(nice=1, cpu_seconds=1.0, wall_seconds=20.0)
+        config = Config(baselines=self.folder / "baselines.bin", process=process, **settings)
+        child = Offload(DETECTOR, (str(self.folder),), process, name="detection")
+        handler = SecurityHandler(self.store, self.live, config, child)
+        self.worker = SecurityWorker(self.log, handler, child, LOOP)
+        self.worker.start()
+        return self.worker
+
+    def drain(self, seconds: float = 30.0) -> None:
+        assert self.worker is not None
+        deadline = time.monotonic() + seconds
+        while self.worker.lag and self.worker.stats.state != "failed":
+            assert time.monotonic() < deadline, self.worker.stats
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        if self.worker is not None:
+            self.worker.stop()
+        self.worker = None
+
+    def rules(self) -> list[str]:
+        sql = "SELECT rule_name FROM security_alerts FINAL WHERE project_id = {p:String}"
+        found = self.store.query(sql, {"p": self.project})
+        return sorted(row["rule_name"] for row in found)
+
+    def live_rules(self) -> list[str]:
+        records = self.live.read(0)
+        return sorted(a["rule"] for r in records for a in rows.opened(r.record.payload))
+
+    def letters(self) -> list[str]:
+        return [letter.reason for letter in self.log.dead_letters.list()]
+
+
+@pytest.fixture
+def bench(tmp_path: Path, store: ChdbStore) -> Iterator[Bench]:
+    made = Bench(tmp_path, store)
+    yield made
+    made.stop()
+    made.log.close()
+    made.live.close()
+
+
+def test_an_attack_becomes_a_row_and_goes_live_and_lag_drains(bench: Bench) -> None:
+    bench.put("chat", "attack", "chat")
+    bench.put("chat")
+    worker = bench.start()
+    bench.drain()
+    assert bench.rules() == bench.live_rules() == ["attack"]
+    assert worker.stats.spans == 4
+    assert worker.healthy
+
+
+def test_without_alerts_nothing_is_inserted(bench: Bench, store: ChdbStore) -> None:
+    bench.store = counting = Unwilling(store, 0)
+    bench.put("chat")
+    bench.start()
+    bench.drain()
+    assert counting.tokens == []
+    assert bench.live.end() == bench.live.committed("x").position
+
+
+def test_a_store_that_is_away_is_waited_for_and_nothing_is_judged_twice(
+    bench: Bench, store: ChdbStore
+) -> None:
+    bench.store = away = Unwilling(store, 3)
+    bench.put("attack", "chat")
+    bench.put("attack")
+    bench.start()
+    bench.drain()
+    assert bench.rules() == bench.live_rules() == ["attack", "attack"]
+    assert len(away.tokens) == 4
+    assert len(set(away.tokens)) == 1
+
+
+@pytest.mark.parametrize(
+    ("poison", "why"),
+    [("kill", "was killed by signal 9"), ("hang", "took over 1 s of CPU"), ("raise", "not do")],
+)
+def test_a_poisoned_span_is_a_dead_letter_and_its_neighbours_are_judged(
+    bench: Bench, poison: str, why: str
+) -> None:
+    for names in (("attack",), ("chat",), (poison,), ("attack",)):
+        bench.put(*names)
+    bench.start()
+    bench.drain()
+    (reason,) = bench.letters()
+    assert why in reason
+    assert bench.rules().count("attack") == 2
+    assert bench.worker is not None
+    assert bench.worker.stats.dead_letters == 1
+
+
+def test_the_good_spans_of_a_bad_record_still_alert(bench: Bench) -> None:
+    bench.put("attack", "raise", "attack")
+    bench.start()
+    bench.drain()
+    assert len(bench.letters()) == 1
+    assert bench.rules() == ["attack", "attack"]
+
+
+def test_a_child_that_is_killed_by_chance_costs_no_record(bench: Bench) -> None:
+    bench.put("attack")
+    bench.put("kill-once")
+    bench.put("attack")
+    worker = bench.start()
+    bench.drain()
+    assert bench.letters() == []
+    assert bench.rules().count("attack") == 2
+    assert worker.process.starts == 2
+
+
+def test_a_new_child_knows_the_earlier_spans_of_a_trace_from_the_store(
+    bench: Bench, store: ChdbStore
+) -> None:
+    first = bench.put("first", trace=77)
+    store.insert_otlp([first.payload], token=f"first:{bench.project}")
+    worker = bench.start()
+    bench.drain()
+    assert worker.process.pid is not None
+    os.kill(worker.process.pid, signal.SIGKILL)
+    time.sleep(0.005)  # rows carry milliseconds: what comes later must have come later
+    bench.put("second", trace=77)
+    bench.put("second", trace=78)
+    bench.drain()
+    assert bench.rules() == ["second"]
+
+
+def test_spans_that_are_stored_and_not_yet_judged_are_not_taken_for_history(
+    bench: Bench, store: ChdbStore
+) -> None:
+    second = bench.put("second", trace=79)
+    time.sleep(0.005)
+    first = bench.put("first", trace=79)
+    store.insert_otlp([second.payload, first.payload], token=f"both:{bench.project}")
+    bench.start()
+    bench.drain()
+    assert bench.rules() == []
+
+
+def test_baselines_survive_a_restart(bench: Bench) -> None:
+    bench.put("chat", "chat", "chat")
+    bench.start()
+    bench.drain()
+    bench.stop()
+    assert [p.name for p in bench.folder.glob("baselines*")] == ["baselines.bin"]
+    bench.put("history", trace=2)
+    bench.start()
+    bench.drain()
+    assert bench.rules() == ["history-3"]
+
+
+def test_stopping_in_the_middle_of_a_batch_is_taken_up_with_the_same_token(
+    bench: Bench, store: ChdbStore
+) -> None:
+    bench.store = away = Unwilling(store, 1_000_000)
+    bench.put("attack")
+    worker = bench.start()
+    while worker.stats.state != "waiting":
+        time.sleep(0.01)
+    bench.stop()
+    bench.put("attack")
+    away.left = 0
+    bench.start()
+    bench.drain()
+    assert bench.rules() == ["attack", "attack"]
+    assert len(set(away.tokens)) == 2
+
+
+def test_the_child_is_gone_after_stop(bench: Bench) -> None:
+    bench.put("chat")
+    worker = bench.start()
+    bench.drain()
+    pid = worker.process.pid
+    assert pid is not None
+    bench.stop()
+    assert not Path(f"/proc/{pid}").exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"chunk_records": 0}, {"history_spans": 0}, {"save_seconds": -1}, {"earlier_hours": -1}],
+)
+def test_settings_that_make_no_sense_are_refused_by_name(change: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=f"security {next(iter(change))}"):
+        Config(**change).validate()
