@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
 
@@ -19,50 +19,10 @@ from agentstack_processors.security.spans import SpanJudge
 from agentstack_processors.security.trace_state import Config as WatchConfig
 from agentstack_processors.security.trace_state import TraceWatch
 
+from agentstack_otel.workers.judged import Judged, Settings, Trace
 from agentstack_otel.workers.log_events import open_logs
 
 logger = logging.getLogger(__name__)
-
-Trace = tuple[str, str]
-"""Project and trace id."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What goes to the child.
-
-    Attributes:
-        disabled: Rules that are off for everybody.
-        disabled_by_project: Further rules that are off for one project.
-        yara: The user's YARA files: (name, source).
-        rules: The user's rule files: (name, YAML).
-        redaction_key: Key of the markers in excerpts.
-        redact: False: excerpts are as the texts are.
-        verdicts: How many verdicts each cache keeps.
-    """
-
-    disabled: frozenset[str] = frozenset()
-    disabled_by_project: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    yara: tuple[tuple[str, str], ...] = ()
-    rules: tuple[tuple[str, str], ...] = ()
-    redaction_key: str = field(default="", repr=False)
-    redact: bool = True
-    verdicts: int = 50_000
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """What came out of one record.
-
-    Attributes:
-        position: Of the record.
-        alerts: Of the spans that could be judged.
-        error: Why others could not; '' when all could.
-    """
-
-    position: int
-    alerts: tuple[Alert, ...] = ()
-    error: str = ""
 
 
 class Detector:
@@ -238,4 +198,4 @@ def from_row(row: Mapping[str, Any]) -> OpenSpan:
     )
 
 
-__all__ = ["Detector", "Judged", "Settings", "Trace", "from_row"]
+__all__ = ["Detector", "from_row"]

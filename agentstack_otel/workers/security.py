@@ -34,7 +34,7 @@ from agentstack_processors.verdicts import AgentStackError, ConfigError, Reject
 
 from agentstack_otel.workers import loop, offload
 from agentstack_otel.workers.batch import Batch
-from agentstack_otel.workers.detection import Detector, Judged, Settings, Trace
+from agentstack_otel.workers.judged import Judged, Settings, Trace
 from agentstack_otel.workers.offload import ChildDied, ChildError, Offload
 from agentstack_otel.workers.publishing import publish
 
@@ -252,6 +252,8 @@ def security_worker(
     config = config or Config()
     config.validate()
     if config.settings.yara or config.settings.rules:
+        from agentstack_otel.workers.detection import Detector  # heavy: else in the child only
+
         Detector(config.settings)  # who wrote them hears of a mistake now and not from a log
     process = Offload(DETECTOR, (config.settings,), config.process, name="detection")
     handler = SecurityHandler(store, live, config, process)

@@ -18,7 +18,7 @@ from typing import Any
 from agentstack_processors.otlp.opened import OpenSpan, open_traces
 from agentstack_processors.security.alert import Alert
 
-from agentstack_otel.workers.detection import Judged, Trace
+from agentstack_otel.workers.judged import Judged, Trace
 
 
 class OrderedDetector:

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What goes to the process that detects and what comes back: light, for both sides to import."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from agentstack_processors.security.alert import Alert
+
+Trace = tuple[str, str]
+"""Project and trace id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What goes to the child.
+
+    Attributes:
+        disabled: Rules that are off for everybody.
+        disabled_by_project: Further rules that are off for one project.
+        yara: The user's YARA files: (name, source).
+        rules: The user's rule files: (name, YAML).
+        redaction_key: Key of the markers in excerpts.
+        redact: False: excerpts are as the texts are.
+        verdicts: How many verdicts each cache keeps.
+    """
+
+    disabled: frozenset[str] = frozenset()
+    disabled_by_project: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    yara: tuple[tuple[str, str], ...] = ()
+    rules: tuple[tuple[str, str], ...] = ()
+    redaction_key: str = field(default="", repr=False)
+    redact: bool = True
+    verdicts: int = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What came out of one record.
+
+    Attributes:
+        position: Of the record.
+        alerts: Of the spans that could be judged.
+        error: Why others could not; '' when all could.
+    """
+
+    position: int
+    alerts: tuple[Alert, ...] = ()
+    error: str = ""
+
+
+__all__ = ["Judged", "Settings", "Trace"]
