@@ -14,7 +14,6 @@ about a set of spans, so writing one twice, or after a crash once more, changes 
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -25,11 +24,12 @@ from agentstack_exporters.log.protocol import Log
 from agentstack_processors.cost.book import TraceBook, Verdict
 from agentstack_processors.cost.calls import Read, open_uses
 from agentstack_processors.cost.overrides import NO_OVERRIDES, Overrides
-from agentstack_processors.cost.rows import COLUMNS, REPEAT_COLUMNS, row, when
+from agentstack_processors.cost.rows import COLUMNS, row
 from agentstack_processors.cost.table import PriceTable
 from agentstack_processors.verdicts import ConfigError
 
 from agentstack_otel.query import uses
+from agentstack_otel.query.reprice import write_verdicts
 from agentstack_otel.workers import loop
 from agentstack_otel.workers.batch import Batch
 from agentstack_otel.workers.budgets import BudgetWatch
@@ -133,16 +133,6 @@ class CostHandler:
             self._book.load(key, read, verdicts.get(key, ()))
 
 
-def write_verdicts(store: Store, verdicts: Sequence[Verdict], version: int) -> None:
-    """Store which spans repeat usage; `version` is the time the verdict was reached (ns)."""
-    rows = [
-        (each.project, when(each.start), each.trace_id, each.span_id, each.repeated, version)
-        for each in verdicts
-    ]
-    token = hashlib.sha256(repr(rows).encode()).hexdigest()
-    store.insert("cost_repeats", REPEAT_COLUMNS, rows, token=f"cost_repeats:{token}")
-
-
 class CostWorker(loop.Worker):
     """The loop with its handler, and the watch over budgets beside it."""
 
@@ -187,4 +177,4 @@ def cost_worker(
     return CostWorker(log, handler, config, watch)
 
 
-__all__ = ["GROUP", "Config", "CostHandler", "CostWorker", "cost_worker", "write_verdicts"]
+__all__ = ["GROUP", "Config", "CostHandler", "CostWorker", "cost_worker"]

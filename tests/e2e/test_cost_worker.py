@@ -14,15 +14,15 @@ from agentstack_exporters.clickhouse.chdb import ChdbStore
 from agentstack_exporters.log.protocol import Record
 from agentstack_exporters.log.sqlite import Config as LogConfig
 from agentstack_exporters.log.sqlite import SqliteLog
+from agentstack_processors.cost.budgets import Budget
+from agentstack_processors.cost.overrides import parse
+from agentstack_processors.security.alert import Alert
+
 from agentstack_otel.query import budgets, cost
 from agentstack_otel.workers.cost import Config, cost_worker
 from agentstack_otel.workers.loop import Config as LoopConfig
 from agentstack_otel.workers.loop import Worker
 from agentstack_otel.workers.writer import Writer
-from agentstack_processors.cost.budgets import Budget
-from agentstack_processors.cost.overrides import parse
-from agentstack_processors.security.alert import Alert
-
 from tests.fakes.agent_traces import START, AgentTrace, usage
 
 QUICK = LoopConfig(linger_seconds=0.0, linger_cap_seconds=0.0)
@@ -76,14 +76,8 @@ def spent(store: ChdbStore, project: str, **wanted: object) -> Decimal | None:
 def agent_trace(project: str = "") -> AgentTrace:
     """An agent that sums up two calls of gpt-4o."""
     trace = AgentTrace(project)
-    agent = trace.span(
-        {
-            "gen_ai.operation.name": "invoke_agent",
-            "gen_ai.agent.name": "planner",
-            **usage(2000, 200),
-            **{"gen_ai.operation.name": "invoke_agent"},
-        }
-    )
+    totals = usage(2000, 200, **{"gen_ai.agent.name": "planner"})
+    agent = trace.span(totals | {"gen_ai.operation.name": "invoke_agent"})
     trace.span(usage(1000, 100, **{"gen_ai.agent.name": "planner", "user.id": "u1"}), agent)
     trace.span(usage(1000, 100), agent, begin=500)
     return trace

@@ -23,6 +23,10 @@ Key = tuple[str, str]
 _PER_TRACE = 20_000  # spans remembered of one trace; a larger one is settled by what came first
 
 
+Settled = tuple[dict[str, Fact], frozenset[str]]
+"""The uses of a trace by span id, and which of them repeat others."""
+
+
 class Verdict(NamedTuple):
     """Whether a span repeats usage; `start` in nanoseconds since the epoch."""
 
@@ -158,7 +162,7 @@ def _settle(key: Key, trace: _Trace) -> list[Verdict]:
     ]
 
 
-def verdicts_of(reads: Iterable[Read]) -> Mapping[Key, tuple[dict[str, Fact], frozenset[str]]]:
+def verdicts_of(reads: Iterable[Read]) -> Mapping[Key, Settled]:
     """Uses and repeats of whole traces, for those who have all of their spans at hand."""
     traces: dict[Key, _Trace] = {}
     for read in reads:
@@ -172,4 +176,4 @@ def verdicts_of(reads: Iterable[Read]) -> Mapping[Key, tuple[dict[str, Fact], fr
     }
 
 
-__all__ = ["Key", "TraceBook", "Verdict", "verdicts_of"]
+__all__ = ["Key", "Settled", "TraceBook", "Verdict", "verdicts_of"]
