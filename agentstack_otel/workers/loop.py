@@ -26,6 +26,7 @@ from agentstack_processors.verdicts import AgentStackError, ConfigError, Reject,
 from agentstack_otel.workers.batch import Batch, Intent, by_signal
 from agentstack_otel.workers.clock import Clock, SystemClock
 from agentstack_otel.workers.collect import collect, read_range
+from agentstack_otel.workers.courtesy import Courtesy
 from agentstack_otel.workers.handler import Handler
 from agentstack_otel.workers.limit import DeadLetterLimit
 from agentstack_otel.workers.patience import Patience, Stopped
@@ -48,6 +49,8 @@ class Config:
             record after a pause is not held up at all.
         linger_cap_seconds: A store has a fixed cost per insert, so batches that take long start
             further apart, four times as long as the last one took, up to this.
+        gives_way_seconds: Before each batch, wait up to so long for the rest of the process to
+            leave room on the machine; see `courtesy`. 0: first come, first served.
         retry_seconds: First pause after `Retry`; doubles up to `retry_cap_seconds`.
         retry_cap_seconds: Longest pause.
         trim_seconds: How often to delete what all groups have read.
@@ -59,6 +62,7 @@ class Config:
     max_bytes: int = 40 << 20
     linger_seconds: float = 0.25
     linger_cap_seconds: float = 0.5
+    gives_way_seconds: float = 0.0
     retry_seconds: float = 0.1
     retry_cap_seconds: float = 5.0
     trim_seconds: float = 1.0
@@ -70,7 +74,7 @@ class Config:
         for name in ("max_spans", "max_bytes", "dead_letters_in_a_row"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"worker {name}: must be at least 1")
-        for name in ("linger_seconds", "trim_seconds"):
+        for name in ("linger_seconds", "gives_way_seconds", "trim_seconds"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"worker {name}: must not be negative")
         if self.linger_cap_seconds < self.linger_seconds:
@@ -124,6 +128,7 @@ class Worker:
             first=self._config.retry_seconds,
             longest=self._config.retry_cap_seconds,
         )
+        self._courtesy = Courtesy(self._config.gives_way_seconds, self._clock)
         self._thread: threading.Thread | None = None
         self._position = 0
         self._started_batch = self._trimmed = float("-inf")
@@ -211,6 +216,7 @@ class Worker:
         self._trim()
         if not self._patience.run(lambda: self._log.wait(self._position, IDLE_SECONDS)):
             return
+        self._courtesy.wait(self._stopping)
         end = self._patience.run(self._log.end)
         records = self._patience.run(self._collect)
         if not records:  # everything up to `end` was damaged and is in the dead letters
