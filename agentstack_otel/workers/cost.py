@@ -59,7 +59,9 @@ class Config:
     most_spans: int = 200_000
     budget_seconds: float = 2.0
     worker: loop.Config = field(
-        default_factory=lambda: loop.Config(linger_seconds=1.0, linger_cap_seconds=2.0)
+        default_factory=lambda: loop.Config(
+            linger_seconds=1.0, linger_cap_seconds=2.0, gives_way_seconds=10.0
+        )
     )
 
     def validate(self) -> None:
