@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Readings of a text with one disguise undone: base64, hex, rot13, spaced-out letters and so on.
+
+Each decoder has a shape, a cheap RE2 question of the folded text that says whether to try it. All
+are bounded: at most `RUNS` runs of at most `RUN` characters.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import codecs
+import html
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from agentstack_processors.security.normalise import View, fold
+
+RUNS = 6
+RUN = 4_096
+_LEAST = 10
+"""Characters below which what was decoded says nothing."""
+
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}(?:\r?\n[A-Za-z0-9+/_-]{16,})*={0,2}")
+_HEX = re.compile(r"(?:(?:0x|\\x)?[0-9a-fA-F]{2}[ :,]?){12,}")
+_BINARY = re.compile(r"(?:[01]{8}[ ,]?){6,}")
+_MORSE = re.compile(r"[.-]{1,6}(?:[ /|]{1,3}[.-]{1,6}){9,}")
+_ESCAPE = re.compile(r"\\u\{?([0-9a-fA-F]{4,6})\}?|\\x([0-9a-fA-F]{2})|\\([0-7]{3})")
+_SPACED = re.compile(
+    r"(?<![^\W_])[^\W_](?:([ .*|~/\\_-]|\n)[^\W_])(?:(?:\1|\1[ \n|/]{1,3}|[ ]{2,4})[^\W_]){6,}"
+    r"(?![^\W_])"
+)
+_LEET_WORD = re.compile(r"(?<![\w@$])[a-z]*[013457@$!]+[a-z][a-z013457@$!]*(?![\w@$])")
+_LEET = str.maketrans("013457@$!|", "oieastasil")
+_LEET_L = str.maketrans("013457@$!|", "oleastasil")
+_MORSE_LETTERS = dict(
+    zip(
+        ".- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .--. --.- .-. ... - ..- ...- "
+        ".-- -..- -.-- --..".split(),
+        "abcdefghijklmnopqrstuvwxyz",
+        strict=True,
+    )
+)
+_SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{8,}")
+
+Undo = Callable[[str], Iterator[View]]
+
+
+@dataclass(frozen=True, slots=True)
+class Decoder:
+    """One disguise.
+
+    Attributes:
+        name: Of the disguise, as verdicts name it.
+        shapes: RE2 expressions on the folded text, one of which must match; '' stands for any
+            text that is not ASCII.
+        undo: The readings of a text.
+    """
+
+    name: str
+    shapes: tuple[str, ...]
+    undo: Undo
+
+
+def _runs(name: str, found: re.Pattern[str], plain: Callable[[str], str]) -> Undo:
+    def undo(text: str) -> Iterator[View]:
+        for count, run in enumerate(found.finditer(text)):
+            if count >= RUNS:
+                return
+            decoded = fold(plain(run[0][:RUN]))
+            if len(decoded) >= _LEAST:
+                yield View(name, decoded, text, run.start(), run.end(), exact=False)
+
+    return undo
+
+
+def _whole(name: str, plain: Callable[[str], str]) -> Undo:
+    def undo(text: str) -> Iterator[View]:
+        decoded = fold(plain(text))
+        if decoded != fold(text):
+            yield View(name, decoded, text, 0, len(text), exact=len(decoded) == len(text))
+
+    return undo
+
+
+def _readable(data: bytes) -> str:
+    """The bytes as text, or '' if they are none."""
+    for encoding in ("utf-8", "utf-16-le") if data[1:2] == b"\0" else ("utf-8",):
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError as error:
+            text = data[: error.start].decode(encoding) if error.start > 0.9 * len(data) else ""
+        printable = sum(char.isprintable() or char in "\n\r\t" for char in text)
+        if text and printable >= 0.95 * len(text):
+            return text
+    return ""
+
+
+def _base64(run: str) -> str:
+    letters = "".join(run.split()).rstrip("=").translate(str.maketrans("-_", "+/"))
+    try:
+        return _readable(base64.b64decode(letters[: len(letters) // 4 * 4] + _tail(letters)))
+    except (binascii.Error, ValueError):
+        return ""
+
+
+def _tail(letters: str) -> str:
+    rest = len(letters) % 4
+    return "" if rest < 2 else letters[-rest:] + "=" * (4 - rest)
+
+
+def _hex(run: str) -> str:
+    digits = re.sub(r"0x|\\x|[ :,]", "", run)
+    return _readable(bytes.fromhex(digits[: len(digits) // 2 * 2]))
+
+
+def _binary(run: str) -> str:
+    bits = run.replace(" ", "").replace(",", "")
+    return _readable(bytes(int(bits[i : i + 8], 2) for i in range(0, len(bits) - 7, 8)))
+
+
+def _morse(run: str) -> str:
+    words = re.split(r" ?[/|] ?| {3}", run)
+    return " ".join(
+        "".join(_MORSE_LETTERS.get(code, "") for code in word.split()) for word in words
+    )
+
+
+def _unescaped(text: str) -> str:
+    def char(match: re.Match[str]) -> str:
+        code = int(match[3], 8) if match[3] else int(match[1] or match[2], 16)
+        return chr(code) if code < 0x110000 and not 0xD800 <= code < 0xE000 else ""
+
+    return _ESCAPE.sub(char, text)
+
+
+def _unspaced(run: str) -> str:
+    """Letters joined; a wider gap is a gap between words."""
+    separator = run[1]
+    wide = re.split(rf"{re.escape(separator)}[ \n|/]{{1,3}}|[ ]{{2,4}}", run)
+    return " ".join(word.replace(separator, "") for word in wide)
+
+
+def _unleet(text: str) -> str:
+    folded = fold(text)
+    if sum(1 for _ in zip(range(2), _LEET_WORD.finditer(folded), strict=False)) < 2:
+        return text
+    return folded.translate(_LEET)
+
+
+def _unleet_l(text: str) -> str:
+    folded = fold(text)
+    return folded.translate(_LEET_L) if "1" in folded else text
+
+
+def _selected(run: str) -> str:
+    """Bytes smuggled as variation selectors 1 to 256."""
+    codes = (ord(char) for char in run)
+    return _readable(bytes(c - 0xFE00 if c < 0xFE10 else c - 0xE0100 + 16 for c in codes))
+
+
+def _turned(text: str) -> Iterator[View]:
+    decoded = fold(text[::-1])
+    yield View("reversed", decoded, text, 0, len(text), exact=False)
+
+
+_ROT13 = "vtaber|qvfertneq|sbetrg|vafgehpgvba|cerivbhf|flfgrz cebzcg|cebzcg|erirny|cnffjbeq"
+_BACKWARDS = "erongi|dragersid|tegrof|noitcurtsni|suoiverp|tpmorp metsys|tpmorp|laever|drowssap"
+
+DECODERS: tuple[Decoder, ...] = (
+    Decoder(
+        "base64",
+        (r"[a-z0-9+/_-]{16}[a-z0-9+/_-]{8}", "[a-z0-9+/]{15}="),
+        _runs("base64", _BASE64, _base64),
+    ),
+    Decoder(
+        "hex",
+        (r"[0-9a-f]{24}", r"(?:[0-9a-f]{2}[ :,]){12}", r"(?:\\x[0-9a-f]{2}){6}"),
+        _runs("hex", _HEX, _hex),
+    ),
+    Decoder("binary", (r"[01]{8}[ ,]?[01]{8}[ ,]?[01]{8}",), _runs("binary", _BINARY, _binary)),
+    Decoder("morse", (r"(?:[.-]{1,5} ){5}[.-]",), _runs("morse", _MORSE, _morse)),
+    Decoder("percent", ("%[0-9a-f]{2}[^%]{0,12}%[0-9a-f]{2}",), _whole("percent", unquote)),
+    Decoder("entities", ("&#x?[0-9a-f]{2}",), _whole("entities", html.unescape)),
+    Decoder("escapes", (r"\\u\{?00", r"\\x[2-7][0-9a-f]"), _whole("escapes", _unescaped)),
+    Decoder(
+        "spacing",
+        (r"\b[a-z](?:[ .*|~/\\_-][a-z]){4}", r"\b[a-z](?:\n[a-z]){5}"),
+        _runs("spacing", _SPACED, _unspaced),
+    ),
+    Decoder(
+        "leetspeak",
+        (r"[a-z][013457@$][a-z]", r"\b[1347@$][a-z][a-z0-9@$]*[a-z]"),
+        lambda text: iter((*_LEETS[0](text), *_LEETS[1](text))),
+    ),
+    Decoder("rot13", (_ROT13,), _whole("rot13", lambda text: codecs.encode(text, "rot13"))),
+    Decoder("reversed", (_BACKWARDS,), _turned),
+    Decoder("selectors", ("",), _runs("selectors", _SELECTORS, _selected)),
+)
+_LEETS = (_whole("leetspeak", _unleet), _whole("leetspeak", _unleet_l))
+
+__all__ = ["DECODERS", "RUN", "RUNS", "Decoder"]

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All rules on one reading of a text: one pass says which to try, RE2 confirms those."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import re2
+
+from agentstack_processors.security.decode import DECODERS, Decoder
+from agentstack_processors.security.rules import Rule, compiled
+
+MATCHES = 4
+"""Matches of one rule that are weighed; the heaviest counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A rule found at `start:end` of the reading it was tried on."""
+
+    rule: Rule
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    rule: Rule
+    pattern: Any
+    unless: Any
+    groups: tuple[int, ...]
+
+
+class RuleSet:
+    """Rules, compiled; immutable, so safe to share between threads.
+
+    Args:
+        rules: What to look for.
+    """
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self.rules = tuple(rules)
+        self._gate = _Gate()
+        self._text = [self._tried(rule) for rule in rules if rule.view == "text"]
+        self._raw = [self._tried(rule) for rule in rules if rule.view == "raw"]
+        self._decoders = [
+            (decoder, self._gate.shapes(decoder.shapes))
+            for decoder in DECODERS
+            if decoder.shapes[0]
+        ]
+        self._foreign = [decoder for decoder in DECODERS if not decoder.shapes[0]]
+        self._gate.close()
+
+    def _tried(self, rule: Rule) -> _Tried:
+        pattern = compiled(rule.pattern, rule.place)
+        unless = compiled(rule.unless, rule.place) if rule.unless else None
+        groups = tuple(self._gate.stems(group) for group in rule.stems)
+        return _Tried(rule, pattern, unless, groups)
+
+    def stems(self, folded: bytes) -> int:
+        """Which stems and shapes occur: a set of bits for `hits` and `decoders`."""
+        return self._gate.found(folded)
+
+    def hits(self, folded: bytes, found: int) -> Iterator[Hit]:
+        """What rules find in a folded reading, UTF-8; offsets are bytes."""
+        for tried in self._text:
+            for group in tried.groups:
+                if not group & found:
+                    break
+            else:
+                yield from _hits(tried, folded)
+
+    def raw_hits(self, raw: str, found: int) -> Iterator[Hit]:
+        """What rules find in the text as it was sent; offsets are bytes."""
+        data: bytes = b""
+        for tried in self._raw:
+            if tried.rule.needs == "non-ascii" and raw.isascii():
+                continue
+            if all(group & found for group in tried.groups):
+                data = data or raw.encode("utf-8", "replace")
+                yield from _hits(tried, data)
+
+    def decoders(self, found: int, *, ascii_only: bool) -> Iterator[Decoder]:
+        """The decoders worth trying."""
+        for decoder, bits in self._decoders:
+            if bits & found:
+                yield decoder
+        if not ascii_only:
+            yield from self._foreign
+
+
+def _hits(tried: _Tried, data: bytes) -> Iterator[Hit]:
+    position = 0
+    for _ in range(MATCHES):
+        match = tried.pattern.search(data, position)
+        if match is None:
+            return
+        start, end = match.span()
+        if tried.unless is None or tried.unless.search(data[start:end]) is None:
+            yield Hit(tried.rule, start, end)
+        position = max(end, start + 1)
+
+
+class _Gate:
+    """Literals and shapes in one automaton: a single pass says which of them occur."""
+
+    def __init__(self) -> None:
+        options = re2.Options()
+        options.max_mem = 64 << 20
+        options.log_errors = False
+        self._set = re2.Set.SearchSet(options)
+        self._bits: dict[str, int] = {}
+
+    def _bit(self, pattern: str) -> int:
+        if pattern not in self._bits:
+            self._bits[pattern] = 1 << self._set.Add(pattern)
+        return self._bits[pattern]
+
+    def stems(self, group: Sequence[str]) -> int:
+        return sum({self._bit(re2.escape(stem)) for stem in group})
+
+    def shapes(self, patterns: Sequence[str]) -> int:
+        return sum({self._bit(pattern) for pattern in patterns})
+
+    def close(self) -> None:
+        self._set.Compile()
+        self._all = (1 << len(self._bits)) - 1
+
+    def found(self, data: bytes) -> int:
+        matched = self._set.Match(data)
+        if matched is None:  # out of memory for its states: then everything may be there
+            return self._all
+        bits = 0
+        for index in matched:
+            bits |= 1 << index
+        return bits
+
+
+__all__ = ["Hit", "RuleSet"]
