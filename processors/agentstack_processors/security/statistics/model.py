@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The weights file: what training writes and detection reads.
+
+Layout: `ASNG`, one byte of version, four bytes of header length (big-endian), the header (JSON,
+keys sorted), then a zlib stream of 2 × 2**18 signed bytes: the table of words, then of characters.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from agentstack_processors.security.statistics.grams import TABLE
+from agentstack_processors.security.statistics.windows import SIZES
+from agentstack_processors.verdicts import ConfigError
+
+_MAGIC: Final = b"ASNG\x01"
+_NAME: Final = "weights.bin"
+
+Table = npt.NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class Model:
+    """Weights and what their sums mean.
+
+    Attributes:
+        words: (2**18,) weight of each word feature, in units of `scale`.
+        characters: (2**18,) weight of each character feature, in units of `scale`.
+        scale: Margin per unit.
+        bias: Margin of a window without evidence.
+        smooth: Added to the number of features under the root, so that short texts claim less.
+        knots: For each of `SIZES` the margins and the values, both rising, between which the value
+            of a window is interpolated.
+        told: What training says about itself: corpora, seed, figures.
+    """
+
+    words: Table
+    characters: Table
+    scale: float
+    bias: float
+    smooth: float
+    knots: tuple[tuple[tuple[float, ...], tuple[float, ...]], ...]
+    told: dict[str, Any]
+
+    def dump(self) -> bytes:
+        """The file; equal models give equal bytes."""
+        header = {
+            "scale": self.scale,
+            "bias": self.bias,
+            "smooth": self.smooth,
+            "knots": [[list(margins), list(values)] for margins, values in self.knots],
+            "told": self.told,
+        }
+        text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
+        body = zlib.compress(self.words.tobytes() + self.characters.tobytes(), 9)
+        return _MAGIC + len(text).to_bytes(4, "big") + text + body
+
+    @classmethod
+    def load(cls, data: bytes | None = None) -> Model:
+        """Of a file's bytes, or the shipped ones. Raises ConfigError for anything else."""
+        if data is None:
+            data = files(__package__).joinpath(_NAME).read_bytes()
+        try:
+            return cls._parsed(data)
+        except (ValueError, KeyError, TypeError, IndexError, zlib.error) as error:
+            raise ConfigError(f"weights: not a weights file of this version ({error})") from error
+
+    @classmethod
+    def _parsed(cls, data: bytes) -> Model:
+        if not data.startswith(_MAGIC):
+            raise ValueError("it begins otherwise")
+        begin = len(_MAGIC) + 4
+        end = begin + int.from_bytes(data[len(_MAGIC) : begin], "big")
+        header = json.loads(data[begin:end])
+        unpacker = zlib.decompressobj()
+        body = unpacker.decompress(data[end:], 2 * TABLE)
+        if len(body) != 2 * TABLE or (not unpacker.eof and unpacker.decompress(b"", 1)):
+            raise ValueError("the tables have another size")
+        tables = np.frombuffer(body, np.int8).reshape(2, TABLE)
+        knots = tuple((_rising(m), _rising(v)) for m, v in header["knots"])
+        if len(knots) != len(SIZES) or any(len(m) != len(v) for m, v in knots):
+            raise ValueError("its knots are not those of the windows")
+        return cls(
+            tables[0],
+            tables[1],
+            float(header["scale"]),
+            float(header["bias"]),
+            float(header["smooth"]),
+            knots,
+            dict(header["told"]),
+        )
+
+
+def _rising(numbers: list[float]) -> tuple[float, ...]:
+    found = tuple(map(float, numbers))
+    if not found or any(a > b for a, b in zip(found, found[1:], strict=False)):
+        raise ValueError("knots do not rise")
+    return found
+
+
+__all__ = ["Model", "Table"]

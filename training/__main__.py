@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Train the statistical detector and write its weights.
+
+python -m training --corpora DIR            # five minutes; writes the shipped weights
+python -m training --corpora DIR --hold-out # the table of unseen sources; writes nothing
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from training.calibrate import knots, out_of_fold
+from training.corpora import Text, corpora
+from training.dataset import Cut, cut
+from training.export import model
+from training.generated import generated
+from training.learn import learn
+from training.stdlib import standard_library
+
+ROOT = Path(__file__).resolve().parents[1]
+WEIGHTS = ROOT / "processors/agentstack_processors/security/statistics/weights.bin"
+STDLIB_FILES = 700
+
+
+def texts(folder: Path, scale: float, seed: int, stdlib: int = STDLIB_FILES) -> list[Text]:
+    """Everything there is to learn from."""
+    return [*corpora(folder), *generated(scale, seed), *standard_library(stdlib, seed)]
+
+
+def cuts_of(found: Sequence[Text]) -> list[Cut]:
+    """Those with characters, cut into windows."""
+    return [piece for text in found if (piece := cut(text)) is not None and piece.windows]
+
+
+def train(found: Sequence[Text], seed: int) -> bytes:
+    """The weights file; the same texts and seed give the same bytes on one machine."""
+    cuts = cuts_of(found)
+    calibrated = knots(out_of_fold(cuts, seed))
+    counts = Counter(f"{text.source}:{int(text.attack)}" for text in found)
+    told = {"seed": seed, "texts": dict(sorted(counts.items()))}
+    return model(learn(cuts, seed), calibrated, told).dump()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; see the module."""
+    parser = argparse.ArgumentParser(prog="training", description=__doc__)
+    parser.add_argument("--corpora", type=Path, required=True, help="folder of */*.jsonl")
+    parser.add_argument("--out", type=Path, default=WEIGHTS, help="weights file to write")
+    parser.add_argument("--scale", type=float, default=1.0, help="how many texts of our own")
+    parser.add_argument("--seed", type=int, default=20261121)
+    parser.add_argument("--hold-out", action="store_true", help="measure on unseen sources")
+    given = parser.parse_args(arguments)
+    if not given.corpora.is_dir():
+        parser.error(f"{given.corpora} is not a folder")
+    found = texts(given.corpora, given.scale, given.seed)
+    if given.hold_out:
+        from training.hold_out import table
+
+        print(table(found, given.seed))
+        return 0
+    data = train(found, given.seed)
+    given.out.write_bytes(data)
+    print(f"{given.out}: {len(data):,} bytes from {len(found):,} texts", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From margins to values: what share of harmless texts, not trained on, reaches a margin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from training.dataset import Cut, tops
+from training.fit import Floats
+from training.learn import learn
+
+RATES = ((0.3, 0.0), (0.1, 0.2), (0.01, 0.5), (0.001, 0.9), (0.0001, 0.99), (0.00001, 1.0))
+"""Share of harmless texts and the value they get."""
+FOLDS = 4
+_SURE = 0.01  # rarer shares than this are extrapolated
+# Texts about attacks and about rules are for the fusion to judge; calibrated is on daily traffic.
+_APART = ("security_prose", "made-prose", "made-system", "made-trigger")
+
+Knots = tuple[tuple[tuple[float, ...], tuple[float, ...]], ...]
+
+
+def out_of_fold(cuts: Sequence[Cut], seed: int) -> Floats:
+    """(benign texts, sizes) best margins, each by weights that had not seen the text."""
+    benign = [cut for cut in cuts if not cut.text.attack]
+    attacks = [cut for cut in cuts if cut.text.attack]
+    fold = np.random.default_rng(seed).integers(0, FOLDS, len(benign))
+    found = []
+    for number in range(FOLDS):
+        kept = [cut for cut, of in zip(benign, fold, strict=True) if of != number]
+        weights = learn([*kept, *attacks], seed)
+        left = [cut for cut, of in zip(benign, fold, strict=True) if of == number]
+        found.append(tops([cut for cut in left if cut.text.source not in _APART], weights))
+    return np.concatenate(found)
+
+
+def knots(margins: Floats) -> Knots:
+    """Of each size; sizes compete for the highest value, so each may err half as often."""
+    found = []
+    for column in margins.T:
+        known = np.sort(column[np.isfinite(column)])
+        at = [_quantile(known, rate / 2) for rate, _ in RATES]
+        rising = np.maximum.accumulate(np.round(at, 4))
+        found.append((tuple(map(float, rising)), tuple(value for _, value in RATES)))
+    return tuple(found)
+
+
+def _quantile(known: Floats, rate: float) -> float:
+    """The margin that `rate` of the texts exceed; the tail is taken for exponential."""
+    if rate >= _SURE:
+        return float(np.quantile(known, 1 - rate))
+    near, sure = (float(np.quantile(known, 1 - share)) for share in (5 * _SURE, _SURE))
+    return sure + (sure - near) * float(np.log(_SURE / rate) / np.log(5))

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Texts of our own: attacks and harmless texts out of grammars, alone and inside documents.
+
+They teach what the corpora cannot: other words for the same, other languages, an instruction buried
+in pages of good text, and good texts that use the same words.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from functools import partial
+
+from training.corpora import Text
+from training.grammar import Grammar
+
+ATTACKS = (
+    ("attacks", "direct", 1600),
+    ("attacks", "indirect", 500),
+    ("personas", "jailbreak", 900),
+    ("languages", "foreign", 500),
+)
+BENIGN = (
+    ("trigger", 1800),
+    ("prose", 900),
+    ("system", 900),
+    ("mail", 600),
+    ("chat", 600),
+    ("foreign", 400),
+    ("log", 200),
+    ("review", 200),
+)
+_BURIED = 900
+_DOCUMENTS = 900
+_RECORDS = 400
+
+Writer = Callable[[random.Random], str]
+
+
+def generated(scale: float, seed: int) -> list[Text]:
+    """Some 10,000 texts times `scale`; sources `made-direct`, `made-mail`, ..."""
+    rng = random.Random(seed)
+    benign = Grammar("benign")
+    texts: list[Text] = []
+    for name, rule, count in ATTACKS:
+        grammar = Grammar(name)
+        for _ in range(round(count * scale)):
+            text = disguised(grammar.write(rule, rng), rng)
+            texts.append(Text(text, True, f"made-{rule}"))
+    for rule, count in BENIGN:
+        for _ in range(round(count * scale)):
+            texts.append(Text(varied(benign.write(rule, rng), rng), False, f"made-{rule}"))
+    write = _writers(benign)
+    for _ in range(round(_RECORDS * scale)):
+        texts.append(Text(record(benign, rng), False, "made-record"))
+    for _ in range(round(_DOCUMENTS * scale)):
+        pages = document(write, rng, rng.choice((600, 2000, 4000)))
+        texts.append(Text("\n\n".join(pages), False, "made-document"))
+    texts += _buried(round(_BURIED * scale), write, rng)
+    return [text for text in texts if len(text.text) > 3]
+
+
+def _buried(count: int, write: list[Writer], rng: random.Random) -> list[Text]:
+    attacks = [(Grammar("attacks"), "indirect"), (Grammar("attacks"), "direct")]
+    attacks += [(Grammar("attacks"), "indirect"), (Grammar("languages"), "foreign")]
+    found = []
+    for _ in range(count):
+        grammar, rule = rng.choice(attacks)
+        attack = disguised(grammar.write(rule, rng), rng)
+        pages = document(write, rng, rng.choice((200, 800, 2000, 4000)))
+        at = rng.randrange(len(pages) + 1)
+        glue = rng.choice(("\n\n", "\n", " ", " "))
+        before = "".join(page + glue for page in pages[:at])
+        after = "".join(glue + page for page in pages[at:])
+        part = (len(before), len(before) + len(attack))
+        found.append(Text(before + attack + after, True, "made-buried", 1.0, part))
+    return found
+
+
+def _writers(benign: Grammar) -> list[Writer]:
+    rules = ("mail", "mail", "review", "log", "chat", "trigger", "foreign")
+    return [*(partial(benign.write, rule) for rule in rules), partial(record, benign)]
+
+
+def document(write: list[Writer], rng: random.Random, size: int) -> list[str]:
+    """Paragraphs of about `size` characters together, most of one kind."""
+    main = rng.choice(write)
+    pages: list[str] = []
+    while sum(map(len, pages)) < size:
+        pages.append((main if rng.random() < 0.7 else rng.choice(write))(rng))
+    return pages
+
+
+def record(benign: Grammar, rng: random.Random) -> str:
+    """A tool's answer: JSON with ids, prices, dates and notes."""
+
+    def one() -> dict[str, object]:
+        return {
+            rng.choice(("id", "order_id", "user_id", "sku")): rng.randrange(10**6),
+            rng.choice(("name", "title", "product")): benign.write("thing", rng),
+            rng.choice(("price", "total", "amount")): round(rng.random() * 900, 2),
+            rng.choice(("status", "state")): rng.choice(("pending", "delivered", "available")),
+            rng.choice(("created", "date", "when")): f"2025-0{rng.randrange(1, 10)}-17T10:00:00Z",
+            rng.choice(("note", "text", "description", "message", "comment")): benign.write(
+                rng.choice(("mail", "review", "chat", "trigger")), rng
+            ),
+        }
+
+    rows = [one() for _ in range(rng.choice((1, 1, 3, 8)))]
+    data: object = rows[0] if len(rows) == 1 else {"results": rows, "count": len(rows)}
+    return json.dumps(data, indent=rng.choice((None, None, 2)), ensure_ascii=rng.random() < 0.3)
+
+
+def varied(text: str, rng: random.Random) -> str:
+    """As people type: sometimes shouted, without marks, with a slip."""
+    chance = rng.random()
+    if chance < 0.06:
+        return text.upper()
+    if chance < 0.14:
+        return "".join(c for c in text if c.isalnum() or c.isspace())
+    if chance < 0.22:
+        return slipped(text, rng)
+    return text
+
+
+def disguised(text: str, rng: random.Random) -> str:
+    """`varied`, or with letters replaced as in leetspeak."""
+    if rng.random() < 0.03:
+        return text.translate(str.maketrans("aeiost", "431057"))
+    return varied(text, rng)
+
+
+def slipped(text: str, rng: random.Random) -> str:
+    """With one or two typing errors: a letter lost, doubled or swapped."""
+    for _ in range(rng.choice((1, 2))):
+        at = rng.randrange(max(1, len(text) - 1))
+        pair = text[at : at + 2]
+        text = (
+            text[:at] + rng.choice((pair[::-1], pair[:1], pair[:1] * 2 + pair[1:])) + text[at + 2 :]
+        )
+    return text
