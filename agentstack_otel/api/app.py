@@ -14,6 +14,7 @@ from typing import Any
 
 from agentstack_exporters.clickhouse.protocol import Store
 from agentstack_exporters.log.dead_letters import DeadLetters
+from agentstack_processors.cost.overrides import NO_OVERRIDES, Overrides
 from agentstack_processors.verdicts import ConfigError, Refuse, Reject, Retry
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -23,7 +24,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from agentstack_otel.api import dlq, queries
+from agentstack_otel.api import alerts, cost, dlq, queries
 from agentstack_otel.api.access import Access
 from agentstack_otel.api.origin import OwnPagesOnly
 from agentstack_otel.collector import auth
@@ -51,6 +52,8 @@ class Services:
     metrics: Callable[[], bytes]
     addresses: Callable[[], Mapping[str, Any]]
     cors_origins: tuple[str, ...] = ()
+    overrides: Overrides = NO_OVERRIDES
+    """The prices file of `--prices`; what the cost worker prices with."""
 
 
 def application(services: Services) -> Starlette:
@@ -64,6 +67,10 @@ def application(services: Services) -> Starlette:
             Route("/api/traces/{trace_id}", queries.trace),
             Route("/api/replay/{trace_id}", queries.replay),
             Route("/api/sql", queries.sql, methods=["POST"]),
+            Route("/api/alerts", alerts.recent),
+            Route("/api/alerts/{alert_id}", alerts.one),
+            Route("/api/alerts/{alert_id}/ack", alerts.acknowledge, methods=["POST"]),
+            *cost.ROUTES,
             Route("/api/dlq", dlq.recent),
             Route("/api/dlq/{number:int}", dlq.one),
             Route("/api/dlq/{number:int}/retry", dlq.retry, methods=["POST"]),
@@ -99,7 +106,15 @@ def _middleware(origins: tuple[str, ...], keys: auth.Config) -> list[Middleware]
 
 def _index(request: Request) -> Response:
     """What this is, where it takes OTLP, what there is to see."""
-    paths = ("/health", "/metrics", "/api/traces", "/api/replay/latest", "/api/dlq")
+    paths = (
+        "/health",
+        "/metrics",
+        "/api/traces",
+        "/api/replay/latest",
+        "/api/alerts",
+        "/api/cost",
+        "/api/dlq",
+    )
     told = {"name": "agentstack", "version": __version__, "see": paths}
     at = request.app.state.services.addresses()
     return JSONResponse(

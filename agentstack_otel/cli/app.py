@@ -17,6 +17,7 @@ COMMANDS = {
     "trace": "Show one trace as a tree.",
     "replay": "Step through a recorded run; nothing is executed again.",
     "sql": "Run a read-only query.",
+    "alerts": "List, show and acknowledge what detection found; test where alerts go.",
     "doctor": "Check this installation and name what would go wrong.",
     "migrate": "Bring a data folder's tables up to date.",
     "dlq": "Inspect and send again what could not be stored.",

@@ -14,6 +14,7 @@ from agentstack_exporters.clickhouse.protocol import Row
 from agentstack_processors.verdicts import ConfigError
 
 from agentstack_otel.cli.exits import FAILED, USAGE, Fault
+from agentstack_otel.query import alerts
 from agentstack_otel.query.find import NotFound
 from agentstack_otel.query.traces import Filter
 
@@ -54,6 +55,29 @@ class RemoteSource:
     def sql(self, query: str) -> list[Row]:
         """As in `Source`."""
         return list(self.call("POST", "/api/sql", {"query": query})["rows"])
+
+    def alerts(self, wanted: alerts.Filter) -> list[Row]:
+        """As in `Source`."""
+        asked = {
+            "severity": wanted.severity,
+            "project": wanted.project,
+            "rule": wanted.rule,
+            "trace": wanted.trace,
+            "status": wanted.status,
+            "since_ns": wanted.since or "",
+            "limit": wanted.limit,
+        }
+        query = urlencode({name: value for name, value in asked.items() if value != ""})
+        return list(self.call("GET", f"/api/alerts?{query}")["alerts"])
+
+    def alert(self, wanted: str) -> Row:
+        """As in `Source`."""
+        return dict(self.call("GET", f"/api/alerts/{quote(wanted, safe='')}"))
+
+    def acknowledge(self, wanted: str, note: str) -> Row:
+        """As in `Source`."""
+        path = f"/api/alerts/{quote(wanted, safe='')}/ack"
+        return dict(self.call("POST", path, {"note": note}))
 
     def dead_letters(self, limit: int) -> list[Row]:
         """As in `Source`."""

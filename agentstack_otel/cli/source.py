@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from agentstack_otel.cli.exits import NOTHING, USAGE, Fault
 from agentstack_otel.cli.workdir import inside
 from agentstack_otel.folder import Folder, default_data
-from agentstack_otel.query import find, sql, traces
+from agentstack_otel.query import alerts, find, sql, traces
 
 if TYPE_CHECKING:
     from agentstack_exporters.clickhouse.protocol import Row, Store
@@ -36,6 +36,18 @@ class Source(Protocol):
 
     def sql(self, query: str) -> list[Row]:
         """Rows of a read-only query."""
+        ...
+
+    def alerts(self, wanted: alerts.Filter) -> list[Row]:
+        """The newest alerts."""
+        ...
+
+    def alert(self, wanted: str) -> Row:
+        """One; `wanted` is an id or a prefix of one."""
+        ...
+
+    def acknowledge(self, wanted: str, note: str) -> Row:
+        """Note that somebody has seen to it."""
         ...
 
     def dead_letters(self, limit: int) -> list[Row]:
@@ -141,6 +153,18 @@ class LocalSource:
     def sql(self, query: str) -> list[Row]:
         """As in `Source`."""
         return sql.run(self._store, query)
+
+    def alerts(self, wanted: alerts.Filter) -> list[Row]:
+        """As in `Source`."""
+        return alerts.recent(self._store, wanted)
+
+    def alert(self, wanted: str) -> Row:
+        """As in `Source`."""
+        return alerts.one(self._store, wanted)
+
+    def acknowledge(self, wanted: str, note: str) -> Row:
+        """As in `Source`."""
+        return alerts.acknowledge(self._store, wanted, note=note)
 
     def dead_letters(self, limit: int) -> list[Row]:
         """As in `Source`."""

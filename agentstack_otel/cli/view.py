@@ -17,6 +17,10 @@ from agentstack_otel.query.trace import Node, Tree, summary
 STATUS = {"OK": ("✓", "green"), "ERROR": ("✗", "bold red"), "UNSET": ("✓", "green")}
 """Sign and style. UNSET is how OpenTelemetry says that nothing went wrong."""
 
+SEVERITY = {"CRITICAL": "bold red", "HIGH": "red", "MEDIUM": "yellow", "LOW": "dim"}
+"""Style of an alert."""
+
+_ALERTS = 20
 _WORDS = {"OK": "ok", "ERROR": "failed", "UNSET": "done"}
 _ICONS = {
     "invoke_workflow": ("◎", "magenta"),
@@ -64,6 +68,8 @@ def label(span: Span, prefix: str = "", limit: int = 120) -> Text:
     text = Text(no_wrap=True, overflow="ellipsis")
     text.append(prefix, "dim")
     text.append(f"{sign} ", style)
+    if alerts := span.row.get("alerts"):  # worst first
+        text.append("⚠ ", SEVERITY.get(alerts[0]["severity"], ""))
     text.append(one_line(span.label, limit), "bold red" if span.is_error else "")
     return text
 
@@ -101,6 +107,7 @@ def tree_view(tree: Tree, width: int, *, attributes: bool = False) -> Renderable
         parts.append(Text("(several roots, or spans whose parent was not stored)", style="dim"))
     parts.extend(_aligned(_rows(tree, told, width), width))
     parts.extend(_failures(tree))
+    parts.extend(_alerts(tree))
     if attributes:
         parts.extend(_details(tree))
     return Group(*parts)
@@ -173,6 +180,19 @@ def _failures(tree: Tree) -> Iterable[Text]:
             yield text
 
 
+def _alerts(tree: Tree) -> Iterable[Text]:
+    found = [(alert, span) for span in tree.spans for alert in span.row.get("alerts") or ()]
+    found.sort(key=lambda pair: -pair[0]["score"])
+    for alert, span in found[:_ALERTS]:
+        text = Text.assemble((f"\n⚠ {alert['severity']}", SEVERITY.get(alert["severity"], "")))
+        text.append(f" {one_line(alert['rule'], 60)}", "bold")
+        text.append(f" in {one_line(span.label, 60)}: {one_line(alert['description'], 300)}")
+        text.append(f"  {alert['id'][:12]}", "dim")
+        yield text
+    if len(found) > _ALERTS:
+        yield Text(f"\n⚠ {len(found) - _ALERTS} more: agentstack alerts list --trace …")
+
+
 def _details(tree: Tree) -> Iterable[Text]:
     for span in tree.spans:
         text = Text.assemble((f"\n{one_line(span.label, 100)}", "bold"))
@@ -199,6 +219,7 @@ def console(*, stderr: bool = False) -> Console:
 
 
 __all__ = [
+    "SEVERITY",
     "STATUS",
     "bar",
     "branch",

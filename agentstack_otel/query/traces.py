@@ -10,6 +10,8 @@ from agentstack_exporters.clickhouse.protocol import Row, Store
 from agentstack_exporters.clickhouse.queries import load
 from agentstack_processors.verdicts import ConfigError
 
+from agentstack_otel.query import marks
+
 _HOUR = 3_600_000_000_000
 _WINDOWS = (_HOUR, 24 * _HOUR, 7 * 24 * _HOUR)
 _STATUSES = ("", "OK", "ERROR", "UNSET")
@@ -47,7 +49,7 @@ class Filter:
 
 
 def recent(store: Store, wanted: Filter, now_ns: int | None = None) -> list[Row]:
-    """Rows of `trace_summaries.sql`, newest trace first.
+    """Rows of `trace_summaries.sql`, newest trace first, with `alerts` and `severity`.
 
     Looks at the last hour, then the last day, then the last week, then everything, until there are
     enough: the common question reads little.
@@ -87,7 +89,7 @@ def _summaries(store: Store, project: str, ids: list[str]) -> list[Row]:
         return []
     bounds = store.query(load("trace_bounds"), {"ids": ids})
     params = {"project": project, "ids": ids, "first": int(bounds[0]["first_ns"])}
-    return store.query(load("trace_summaries"), params)
+    return marks.mark(store, store.query(load("trace_summaries"), params), project)
 
 
 __all__ = ["Filter", "recent"]

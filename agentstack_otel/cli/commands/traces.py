@@ -117,12 +117,14 @@ def _show(rows: list[Row]) -> None:
 def _cells(row: Row, digits: int, wide: bool, now: int) -> list[str | Text]:
     from rich.text import Text
 
-    from agentstack_otel.cli.view import STATUS
+    from agentstack_otel.cli.view import SEVERITY, STATUS
 
     sign, style = STATUS.get(row["status"], STATUS["UNSET"])
     name = Text.assemble((one_line(row["name"], 80), "bold"))
     if row["errors"]:
         name.append(f" {row['errors']}✗", "red")
+    if row.get("alerts"):
+        name.append(f" {row['alerts']}⚠", SEVERITY.get(row["severity"], ""))
     more: list[str | Text] = [
         Text(one_line(row["service"], 40)),
         Text(one_line(", ".join(row["models"]), 60)),

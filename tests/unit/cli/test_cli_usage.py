@@ -6,6 +6,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import click
 import pytest
 
 from agentstack_otel.cli import app
@@ -26,15 +27,19 @@ def test_every_command_explains_itself_with_examples(command, capsys):
     assert f"agentstack {command}" in out.split("Example")[1]
 
 
-@pytest.mark.parametrize("command", [name for name in app.COMMANDS if name != "dlq"])
-def test_every_command_speaks_json(command, capsys):
-    _, out, _ = run(command, "--help", capsys=capsys)
-    assert "--json" in out
+def every_command() -> list[tuple[str, ...]]:
+    """Paths of all commands; of a group, its commands."""
+    found: list[tuple[str, ...]] = []
+    for name in app.COMMANDS:
+        command = app.group.get_command(click.Context(app.group), name)
+        inner = list(command.commands) if isinstance(command, click.Group) else []
+        found += [(name, each) for each in inner] or [(name,)]
+    return found
 
 
-@pytest.mark.parametrize("command", ["list", "show", "retry"])
-def test_every_dlq_command_speaks_json_and_shows_examples(command, capsys):
-    _, out, _ = run("dlq", command, "--help", capsys=capsys)
+@pytest.mark.parametrize("path", every_command(), ids=" ".join)
+def test_every_command_speaks_json_and_shows_examples(path, capsys):
+    _, out, _ = run(*path, "--help", capsys=capsys)
     assert "--json" in out
     assert "Example" in out
 

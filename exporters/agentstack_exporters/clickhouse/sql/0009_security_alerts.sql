@@ -20,7 +20,8 @@ CREATE TABLE IF NOT EXISTS security_alerts
     evidence String,
     attributes Map(LowCardinality(String), String),
     status LowCardinality(String) DEFAULT 'OPEN',
-    version UInt64
+    version UInt64,
+    INDEX trace_id_bloom trace_id TYPE bloom_filter(0.001) GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(time)
