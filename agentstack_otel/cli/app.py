@@ -16,6 +16,8 @@ COMMANDS = {
     "traces": "List the newest traces.",
     "trace": "Show one trace as a tree.",
     "replay": "Step through a recorded run; nothing is executed again.",
+    "cost": "Sum up what was spent; prices; history at other prices.",
+    "budget": "Limit spending, with alerts.",
     "sql": "Run a read-only query.",
     "alerts": "List, show and acknowledge what detection found; test where alerts go.",
     "doctor": "Check this installation and name what would go wrong.",

@@ -142,6 +142,16 @@ class LocalSource:
         self._store = store
         self._log = log
 
+    @property
+    def store(self) -> Store:
+        """For commands that ask more of it than a `Source` answers."""
+        return self._store
+
+    @property
+    def temporary(self) -> bool:
+        """Whether the store was made for this command, out of a spool file."""
+        return self._log is None
+
     def traces(self, wanted: traces.Filter) -> list[Row]:
         """As in `Source`."""
         return traces.recent(self._store, wanted)

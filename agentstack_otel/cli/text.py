@@ -66,6 +66,21 @@ def tokens(used_in: int, used_out: int) -> str:
     return f"{number(used_in)}→{number(used_out)}" if used_in or used_out else ""
 
 
+def money(cost: str | None) -> str:
+    """`$12.35`, `$0.0042`, `$0`; `—` where it is not known."""
+    if cost is None:
+        return "—"
+    from decimal import Decimal
+
+    value = Decimal(cost)
+    if not value:
+        return "$0"
+    if value >= 1:
+        return f"${value:,.2f}"
+    places = max(4, -value.adjusted() + 1)  # two digits that say something
+    return f"${value:.{places}f}"
+
+
 def ago(ns: int, now_ns: int) -> str:
     """`12s ago`, `5m ago`, `3h ago`, `2d ago`."""
     seconds = max(0, (now_ns - ns) // 1_000_000_000)
@@ -82,4 +97,4 @@ def json_text(value: Any) -> str:
     return json.dumps(value)
 
 
-__all__ = ["ago", "clean", "duration", "json_text", "number", "one_line", "tokens"]
+__all__ = ["ago", "clean", "duration", "json_text", "money", "number", "one_line", "tokens"]

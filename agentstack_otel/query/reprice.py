@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""History at today's prices: every use of a stretch of time priced again, seen all at once.
+
+::
+
+    begin ─▶ a generation, not published ─▶ window, window, … ─▶ publish ─▶ seen
+                                                 │
+                              killed: nobody has seen anything; run it again
+
+Rows are written under a generation that no query looks at until one row says that it is published,
+so sums are the old ones until they are the new ones. A run that was killed is taken up by the next
+one over the same time with the same prices; its rows are keyed, and writing them twice is the same
+as once. Spans are read again from the `spans` table: what was stored before there was a cost
+worker, or with an older reading of usage, is put right as well.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from agentstack_exporters.clickhouse.protocol import Row, Store
+from agentstack_exporters.clickhouse.queries import load
+from agentstack_processors.cost.attributes import DETAILS
+from agentstack_processors.cost.book import Key, Settled, Verdict, verdicts_of
+from agentstack_processors.cost.calls import CALLS, Read, Use
+from agentstack_processors.cost.rows import COLUMNS, REPEAT_COLUMNS, row, when
+from agentstack_processors.cost.table import PriceTable
+from agentstack_processors.verdicts import ConfigError
+
+from agentstack_otel.query import cost, uses
+
+WINDOW = 20_000  # uses of a step
+_GENERATION_COLUMNS = (
+    "generation", "project_id", "since", "until", "price_version", "published", "version",
+)  # fmt: skip
+_COST = COLUMNS.index("total_cost")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A re-pricing.
+
+    Attributes:
+        generation: Its number; 0 for one that only looks (dry).
+        project: Tenant; '' for all.
+        since, until: ns since the epoch; `until` is left out; 0 until a run has begun: now.
+    """
+
+    generation: int
+    project: str
+    since: int
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one window held.
+
+    Attributes:
+        cursor: Where the next one begins; `Run.until` when there is none.
+        calls: Uses that count.
+        unpriced: Those of them without a price.
+        cost: Sum of the others.
+    """
+
+    cursor: int
+    calls: int
+    unpriced: int
+    cost: Decimal
+
+
+def begin(store: Store, table: PriceTable, wanted: Run, now: int, *, dry: bool) -> Run:
+    """A new run over the time of `wanted`, or the one over it that was not finished.
+
+    Raises:
+        ConfigError: The time is empty.
+    """
+    project, since, until = wanted.project, wanted.since, min(wanted.until or now, now)
+    if until <= since:
+        raise ConfigError("reprice: there is no time between since and until")
+    if dry:
+        return Run(0, project, since, until)
+    known = store.query(load("cost_generations"), {"project": project})
+    for each in known:
+        if not each["published"] and (each["since_ns"], each["price_version"]) == (
+            since,
+            table.version,
+        ):
+            return Run(each["generation"], project, since, each["until_ns"])
+    newest = max((each["generation"] for each in known), default=0)
+    run = Run(max(now, newest + 1), project, since, until)
+    _note(store, run, table, published=False)
+    return run
+
+
+def is_running(store: Store, run: Run) -> bool:
+    """Whether `run` was begun, so, and is not published."""
+    return any(
+        (each["generation"], each["since_ns"], each["until_ns"])
+        == (run.generation, run.since, run.until)
+        and not each["published"]
+        for each in store.query(load("cost_generations"), {"project": run.project})
+    )
+
+
+def step(store: Store, table: PriceTable, run: Run, cursor: int, now: int) -> Step:
+    """Price the window that begins at `cursor`; with a dry run nothing is written.
+
+    Args:
+        store: Reads spans, writes costs.
+        table: Prices.
+        run: From `begin`.
+        cursor: `run.since`, or what the step before said.
+        now: Wall clock before the call; orders verdicts about repeats.
+    """
+    end = _window(store, run, cursor)
+    reads = uses.between(store, run.project, cursor, end)
+    repeated = _repeats(store, reads, now, dry=not run.generation)
+    found = _unique(use for read in reads for use in read.uses)
+    rows = [row(use, table, run.generation) for use in found]
+    if rows and run.generation:
+        digest = hashlib.sha256(repr(rows).encode()).hexdigest()[:32]
+        token = f"cost_metrics:reprice:{run.generation}:{cursor}-{end}:{digest}"
+        store.insert("cost_metrics", COLUMNS, rows, token=token)
+    counted = [
+        made
+        for use, made in zip(found, rows, strict=True)
+        if use.span_id not in repeated.get((use.project, use.trace_id), ())
+    ]
+    costs = [Decimal(made[_COST]) for made in counted if made[_COST] is not None]
+    return Step(end, len(counted), len(counted) - len(costs), sum(costs, Decimal(0)))
+
+
+def publish(store: Store, table: PriceTable, run: Run) -> None:
+    """From now on its prices are the ones that count."""
+    _note(store, run, table, published=True)
+
+
+def totals(store: Store, run: Run) -> Row:
+    """What the stretch of time costs as queries see it now."""
+    wanted = cost.Filter(project=run.project, since=run.since, until=run.until)
+    return cost.total(store, wanted)
+
+
+def _note(store: Store, run: Run, table: PriceTable, *, published: bool) -> None:
+    made = (
+        run.generation, run.project, when(run.since), when(run.until), table.version, published,
+        int(published),
+    )  # fmt: skip
+    token = f"cost_generations:{run.generation}:{published}"
+    store.insert("cost_generations", _GENERATION_COLUMNS, [made], token=token)
+
+
+def _window(store: Store, run: Run, cursor: int) -> int:
+    params = {
+        "project": run.project, "first": cursor, "last": run.until, "most": WINDOW,
+        "calls": sorted(CALLS), "details": sorted(DETAILS),
+    }  # fmt: skip
+    found = store.query(load("cost_window"), params)
+    return max(int(found[0]["at_ns"]), cursor + 1) if found else run.until
+
+
+def _unique(found: Iterable[Use]) -> list[Use]:
+    """Each span once, in an order that does not depend on the engine's."""
+    by_key = {(use.project, use.trace_id, use.span_id): use for use in found}
+    return [by_key[key] for key in sorted(by_key)]
+
+
+def _repeats(
+    store: Store, reads: Sequence[Read], now: int, *, dry: bool
+) -> dict[Key, frozenset[str]]:
+    """Which uses of these traces repeat others, by all their spans; what differs is stored."""
+    first: dict[Key, int] = {}
+    for read in reads:
+        for use in read.uses:
+            key = (read.project, use.trace_id)
+            first[key] = min(use.start, first.get(key, use.start))
+    whole = uses.of_traces(store, first)
+    verdicts = verdicts_of(whole.values())
+    if not dry and first:
+        known = uses.repeats(store, dict.fromkeys(first, 0))
+        _write(store, verdicts, known, now)
+    return {key: repeated for key, (_, repeated) in verdicts.items()}
+
+
+def _write(
+    store: Store, verdicts: Mapping[Key, Settled], known: Mapping[Key, set[str]], now: int
+) -> None:
+    changed = [
+        Verdict(*key, span_id, facts[span_id].start, span_id in repeated)
+        for key, (facts, repeated) in sorted(verdicts.items())
+        for span_id in sorted(repeated ^ frozenset(known.get(key, ())))
+        if span_id in facts
+    ]
+    write_verdicts(store, changed, now)
+
+
+def write_verdicts(store: Store, verdicts: Sequence[Verdict], version: int) -> None:
+    """Store which spans repeat usage.
+
+    Args:
+        store: Where to.
+        verdicts: What changed; nothing is done when empty.
+        version: When the verdicts were reached (ns): of two the later one holds.
+    """
+    rows = [
+        (each.project, when(each.start), each.trace_id, each.span_id, each.repeated, version)
+        for each in verdicts
+    ]
+    if rows:
+        token = hashlib.sha256(repr(rows).encode()).hexdigest()
+        store.insert("cost_repeats", REPEAT_COLUMNS, rows, token=f"cost_repeats:{token}")
+
+
+__all__ = [
+    "WINDOW",
+    "Run",
+    "Step",
+    "begin",
+    "is_running",
+    "publish",
+    "step",
+    "totals",
+    "write_verdicts",
+]
