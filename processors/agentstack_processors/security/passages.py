@@ -10,22 +10,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from agentstack_processors.security.verdict import Finding
 
 _BREAK = re.compile(
     r"(?<=[.!?])[\"')\]]*\s+"  # sentences
-    r"|(?:\s*\\n)+\s*"  # line feeds that YAML or JSON wrote as \n
-    r"|\n[ \t]*\n\s*"  # paragraphs
+    r"|\x0b\s*|\n[ \t]*\n\s*"  # paragraphs
     r"|\n(?=[ \t]*(?:[-*•#>]|\d{1,3}[.)]\s|[\w'\"-][\w '\"-]{0,30}:(?:\s|$)))"  # items and keys
-    r"|\n(?![ \t]{2,}\S)"  # lines, but not those YAML has folded
+    r"|(?<=[.!?:;,])\n\s*|\n(?![ \t]*[a-z0-9(])"  # lines, but not those that were wrapped
     r"|(?<=[:;])\s+"
     r"|<!--|-->|</?[A-Za-z][\w:-]{1,30}>"
 )
 _LEAF = re.compile(r"\n[ \t]*(?:- )?['\"]?[A-Za-z_][\w]{0,30}['\"]?:(?=\s)")
+_KEY = re.compile(r"([ \t]*)((?:- )*)(?:['\"]?[\w.-]{1,40}['\"]?:(?:[ \t]+|$))?(.*)")
 _TAG = re.compile(r"<(/?)([A-Za-z][\w-]{2,30})>")
-_WORD = re.compile(r"[a-z][a-z']*")
+_WORD = re.compile(r"[A-Za-z][A-Za-z']*")
+_OPENS = re.compile(r"[)\]>:*#|\u2013\u2014-]")
 
 VERBS = frozenset(
     """send email mail forward message dm reply respond notify text tweet post publish pay transfer
@@ -46,7 +47,44 @@ _LEADS = frozenset(
     always just simply do to and need assistant ai agent you todo task urgently additionally
     afterwards can could would gotta let lets let's""".split()  # noqa: SIM905
 )
+COMMANDS = re.compile(
+    r"\b(?:ai|llm|gpt|chatbot|language model|assistant|copilot)\b"
+    r"|\bagents?[:,]|\b(?:the|this|any|all|dear|attention|hey|hello) agents?\b"
+    r"|\b(?:previous|prior|above|earlier|original) (?:\w+ )?"
+    r"(?:i\w*structions?|directives?|prompts?|tasks?|orders|commands?)\b"
+    r"|\b(?:new|following|updated|additional|these|this) (?:\w+ )?(?:i\w*structions?|directives?"
+    r"|prompts?|commands?)\b|\bnew task\b"
+    r"|\b(?:ignore|disregard|override|overrule|supersede)\b"
+    r"|\bsystem[ _-]?(?:message|prompt|note|notice|override|instruction|update|alert)"
+    r"|[\[(<#*]\s*(?:system|admin|instruction|assistant|user)|^\s*system\s*:|<!--"
+    r"|\b(?:do not|don't|never|without) (?:\w+ ){0,2}?(?:tell|mention|inform|ask|notify|alert"
+    r"|telling|mentioning|informing|asking|notifying|reveal|disclose)",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""What makes orders in data orders to the agent that reads it; too common to be an alert alone."""
+
+HINTS = re.compile(
+    r"(?<![a-z])(?:todo|urgent(?:ly)?|important|mandatory)(?![a-z])"
+    r"|\b(?:before|after) (?:you|doing|continuing|proceeding|answering|responding|replying)\b"
+    r"|\b(?:session|account|access) (?:will|is going to) be (?:blocked|suspended|locked|closed)"
+    r"|\b(?:immediately|at once|right away|must comply|you must|act now|instead|strictly|adhere"
+    r"|authori[sz]ed by|approved by|on behalf of)\b",
+    re.IGNORECASE,
+)
+"""What people write to people too, when they want something done."""
+
+Cue = Literal[0, 1, 2]
+
+
+def cue_of(text: str, start: int, end: int) -> Cue:
+    """2 where `text[start:end]` speaks to an agent, 1 where it presses whoever reads it, else 0."""
+    if COMMANDS.search(text, start, end):
+        return 2
+    return 1 if HINTS.search(text, start, end) else 0
+
+
 _REACH = 1500
+_FOLLOWS = 400
 _LONGEST = 4000
 _MOST_PIECES = 400
 
@@ -56,6 +94,52 @@ class Piece(NamedTuple):
 
     start: int
     end: int
+
+
+def unfold(text: str) -> str:
+    """`text` of the same length without the line breaks that YAML put into long values.
+
+    A line that is indented deeper than the key or item it follows continues its value: the break
+    becomes a space, or a vertical tab where there was an empty line. So do breaks that JSON or YAML
+    wrote as a backslash and a letter.
+    """
+    if "\\" in text:
+        text = text.replace("\\n", "\x0b ").replace("\\t", "  ")
+    if "\n  " not in text:
+        return text
+    out: list[str] = []
+    opened = -1
+    empty = False
+    for line in text.split("\n"):
+        if not line.strip():
+            empty = True
+            out.append(line)
+            continue
+        found = _KEY.match(line)
+        assert found is not None  # every part of it may be absent
+        indent = len(found.group(1))
+        if 0 <= opened < indent and not found.group(2):
+            if empty:
+                _seal(out)
+            out[-1] += ("\x0b" if empty else " ") + line
+        else:
+            column = indent + len(found.group(2))
+            keyed = found.start(3) > found.end(2)
+            opened = -1
+            if found.group(3) and (keyed or found.group(2)):
+                opened = column if keyed else indent
+            out.append(line)
+        empty = False
+    return "\n".join(out)
+
+
+def _seal(out: list[str]) -> None:
+    """Join the empty lines at the end of `out` to the line before them."""
+    joined: list[str] = []
+    while len(out) > 1 and not out[-1].strip():
+        joined.insert(0, out.pop())
+    if joined:
+        out[-1] += "".join("\x0b" + line for line in joined)
 
 
 def pieces(text: str) -> Iterator[Piece]:
@@ -74,52 +158,84 @@ def pieces(text: str) -> Iterator[Piece]:
 
 def is_order(text: str) -> bool:
     """Whether a sentence tells somebody to do something."""
-    words = _WORD.findall(text[:400].lower())
-    if len(words) < 3:
-        return False
-    for index, word in enumerate(words[:40]):
-        if word in VERBS and (index == 0 or words[index - 1] in _LEADS):
-            return True
-    return False
+    before, end = "", 0
+    count = 0
+    found = False
+    for match in _WORD.finditer(text[:400]):
+        word = match.group().lower()
+        if word in VERBS and not found:
+            found = (
+                before in _LEADS
+                or not count
+                or (
+                    match.group()[0].isupper()
+                    and _OPENS.search(text, end, match.start()) is not None
+                )
+            )
+        before, end = word, match.end()
+        count += 1
+    return found and count >= 3
 
 
-def orders(text: str, most: int = 8) -> list[Piece]:
-    """Orders anywhere in `text`, each with the piece that follows it."""
-    found: list[Piece] = []
+def orders(text: str, most: int = 12) -> list[tuple[Piece, Cue]]:
+    """Orders anywhere in `text`, each with the piece that follows it; most pressing ones first.
+
+    The cue may stand in the order or right before it ("###(system_message) Send …").
+    """
+    found: list[tuple[Piece, Cue]] = []
     after = False
-    for piece in pieces(text[: _LONGEST * 4]):
+    last = 0
+    text = unfold(text[: _LONGEST * 4])
+    for piece in pieces(text):
         if is_order(text[piece.start : piece.end]):
+            cue = cue_of(text, max(last - 80, piece.start - 120, 0), piece.end)
             if after:
-                found[-1] = Piece(found[-1].start, piece.end)
-            elif len(found) < most:
-                found.append(piece)
+                found[-1] = (Piece(found[-1][0].start, piece.end), max(cue, found[-1][1]))
+            else:
+                found.append((piece, cue))
             after = True
         elif after:
-            if piece.end - found[-1].start < 400:
-                found[-1] = Piece(found[-1].start, piece.end)
+            first, cue = found[-1]
+            if piece.end - first.start < _FOLLOWS:
+                cue = max(cue, cue_of(text, piece.start, piece.end))
+                found[-1] = (Piece(first.start, piece.end), cue)
             after = False
-    return found
+        last = piece.start
+    return sorted(found, key=lambda one: -one[1])[:most]
 
 
 def suspicious(text: str, findings: Sequence[Finding]) -> str:
-    """What an attacker wrote, as far as can be told: around the findings, within their leaf."""
+    """What an attacker wrote, as far as can be told: the findings and what follows in their leaf.
+
+    What stands before a finding is the innocent part more often than not; it counts only when
+    nothing that follows is an order, or a tag encloses both.
+    """
     taken: dict[Piece, None] = {}
+    text = unfold(text)
     for finding in findings[:4]:
-        left, right = _leaf(text, finding.start, finding.end)
-        after = False
+        begin = finding.start
+        while begin < finding.end and not text[begin].isalnum() and text[begin] not in "<[#(":
+            begin += 1
+        left, right, enclosed = _leaf(text, begin, finding.end)
+        before: list[Piece] = []
+        ordered = False
         for piece in pieces(text[left:right]):
             here = Piece(left + piece.start, left + piece.end)
-            touches = here.start < finding.end and here.end > finding.start
             order = is_order(text[here.start : here.end])
-            if touches or order or after:
+            if here.end <= begin and not enclosed:
+                if order:
+                    before.append(here)
+            elif here.start < finding.end + _FOLLOWS or order or enclosed:
                 taken[here] = None
-            after = order or touches
+                ordered = ordered or order
+        if not ordered:
+            taken.update(dict.fromkeys(before[-2:]))
     found = sorted(taken)
     return "\n".join(text[piece.start : piece.end] for piece in found)[:_LONGEST]
 
 
-def _leaf(text: str, start: int, end: int) -> tuple[int, int]:
-    """The bounds of the value that holds a finding; of the element, where a tag encloses it."""
+def _leaf(text: str, start: int, end: int) -> tuple[int, int, bool]:
+    """The bounds of the value that holds a finding, or of the element that encloses it."""
     left, right = max(0, start - _REACH), min(len(text), end + _REACH)
     for found in _LEAF.finditer(text, left, right):
         if found.end() <= start:
@@ -133,8 +249,18 @@ def _leaf(text: str, start: int, end: int) -> tuple[int, int]:
         if not tag.group(1):
             opened.setdefault(name, tag.start())
         elif name in opened and opened[name] <= start and tag.end() >= end:
-            return opened[name], tag.end()
-    return left, right
+            return opened[name], tag.end(), True
+    return left, right, False
 
 
-__all__ = ["VERBS", "Piece", "is_order", "orders", "pieces", "suspicious"]
+__all__ = [
+    "COMMANDS",
+    "VERBS",
+    "Cue",
+    "Piece",
+    "cue_of",
+    "is_order",
+    "orders",
+    "pieces",
+    "suspicious",
+]

@@ -23,17 +23,25 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from agentstack_processors.security.alert import LOW, Alert
-from agentstack_processors.security.flows import Value, Words, values_of
-from agentstack_processors.security.passages import orders, suspicious
+from agentstack_processors.security.flows import Value, Words, normal, telling, values_of
+from agentstack_processors.security.passages import cue_of, is_order, orders, suspicious
 from agentstack_processors.security.texts import SpanText
-from agentstack_processors.security.tools import actions_of, acts, stem, words_of
+from agentstack_processors.security.tools import (
+    actions_of,
+    acts,
+    asked_for,
+    deeds_of,
+    stem,
+    words_of,
+)
 from agentstack_processors.security.verdict import Verdict
 from agentstack_processors.security.where import Where
 
 _DELEGATES = re.compile(
-    r"\b(?:follow|do|doing|perform|execute|complete|carry out|take care of|handle|act on|finish"
-    r"|implement|comply with|process)\b.{0,80}?\b(?:instructions?|tasks?|actions?|steps|to-?dos?"
+    r"\b(?:follow|do(?! not)|doing|perform|execute|complete|carry out|take care of|handle|act on"
+    r"|finish|implement|comply with|process)\b.{0,80}?\b(?:instructions?|tasks?|actions?|steps|to-?dos?"
     r"|requests?|changes|it says|is asked|listed|described|specified|mentioned|contained)\b"
+    r"|\baccordingly\b"
     r"|\bwhat(?:ever)? (?:it|he|she|they|the \w+) (?:says?|asks?|wants?|requests?|tells?)\b",
     re.IGNORECASE | re.DOTALL,
 )
@@ -51,7 +59,11 @@ _VAGUE = frozenset(
     """.split()  # noqa: SIM905
 )
 
-_MOST_SOURCES = 24
+_CUED, _COMMANDED = 10, 20
+"""Scores of orders no detector minds: that press whoever reads them, that speak to an agent."""
+
+_MOST_STEMS = 2_000
+_MOST_SOURCES = 40
 _MOST_SINKS = 48
 _MOST_TRUSTED = 24_000
 _LONGEST = 8_000
@@ -89,7 +101,7 @@ class Taint:
 
     __slots__ = (
         "_actions", "_answer", "_delegates", "_flagged", "_known", "_room", "_sinks", "_sources",
-        "_trusted", "_words",
+        "_stems", "_trusted", "_words",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -99,6 +111,7 @@ class Taint:
         self._known = False
         self._delegates = False
         self._actions: frozenset[str] = frozenset()
+        self._stems: frozenset[str] = frozenset()
         self._answer = ""
         self._sources: list[Source] = []
         self._sinks: deque[Sink] = deque(maxlen=_MOST_SINKS)
@@ -135,7 +148,9 @@ class Taint:
         if self._answer and len(text.text) < _CONSENT_LENGTH and _CONSENT.match(text.text):
             self._trust(self._answer)
         said = text.text[:_LONGEST]
-        self._actions |= actions_of(_PLAIN_WORD.findall(said.lower()))
+        self._actions |= asked_for(said)
+        if len(self._stems) < _MOST_STEMS:
+            self._stems |= {stem(word) for word in _PLAIN_WORD.findall(said.lower())}
         self._delegates = self._delegates or _DELEGATES.search(said) is not None
         if first:
             for sink in tuple(self._sinks) if self._sources else ():
@@ -151,14 +166,14 @@ class Taint:
     def _sources_in(
         self, text: SpanText, verdict: Verdict, moment: Moment, where: Where
     ) -> Iterator[Source]:
-        if verdict.score >= LOW or verdict.findings:
+        if verdict.score >= LOW:
             passage = suspicious(text.text, verdict.findings) or text.text[:_LONGEST]
-            if verdict.score >= LOW:
-                yield _source(passage, verdict.score, text, moment, where)
-                return
-        for piece in orders(text.text):
+            yield _source(passage, verdict.score, text, moment, where)
+            return
+        for piece, cue in orders(text.text):
             passage = text.text[piece.start : piece.end]
-            yield _source(passage, 0, text, moment, where)
+            score = _COMMANDED if cue == 2 else _CUED if cue or verdict.findings else 0
+            yield _source(passage, score, text, moment, where)
 
     def _flow(self, sink: Sink, sources: list[Source]) -> Iterator[Alert]:
         before = [source for source in sources if source.moment < sink.moment]
@@ -176,31 +191,66 @@ class Taint:
 
     def _judged(self, sink: Sink, source: Source) -> tuple[int, Source, list[Value]]:
         trusted = self._trusted_words()
+        said, relayed = _without_quotes(sink.text, source.words)
         values = [
             value
-            for value in values_of(sink.text)
+            for value in values_of(said)
             if source.words.holds(value) and not trusted.holds(value)
         ]
+        if relayed:
+            values = [value for value in values if telling(value.words)]
         strong = sum(value.strong for value in values)
         name = words_of(sink.tool)
         kinds = actions_of(name)
         fits = bool(kinds & source.actions) or any(
             stem(word) in source.stems for word in name if word not in _VAGUE and len(word) > 2
         )
-        asked = self._delegates or bool(kinds & self._actions)
+        asked = self._delegates or bool(deeds_of(sink.tool) & self._actions)
         if source.score >= LOW:
-            score = _injected(strong, len(values) - strong, fits, asked and self._known)
+            meant = asked or any(stem(word) in self._stems for word in name if word not in _VAGUE)
+            score = _injected(strong, len(values) - strong, fits, meant)
             score += 10 if score and source.score >= 70 else 0
-        else:
+        elif not self._known or not fits or (self._delegates and source.score < _COMMANDED):
             score = 0
-            if fits and self._known and not asked and (strong or len(values) > 1):
-                score = 60 + 5 * min(2, strong)
+        elif source.score >= _CUED:
+            score = 65 + 5 * min(2, strong) if strong else 50 if values and not asked else 0
+        else:
+            score = 60 + 5 * min(2, strong) if not asked and (strong or len(values) > 1) else 0
         return min(score, 95), source, values
 
     def _trusted_words(self) -> Words:
         if self._words is None:
             self._words = Words("\n".join(self._trusted))
         return self._words
+
+
+def _without_quotes(text: str, source: Words) -> tuple[str, bool]:
+    """Arguments without the lines that hand the order itself on; and whether there were any.
+
+    To pass a text along (a summary, a note, a channel's poisoned name) is not to obey it.
+    """
+    lines = text.split("\n")
+    kept = []
+    for line in lines:
+        words = normal(line[:2000])
+        if words.count(" ") >= 5 and _orders(line) and _quotes(words, source):
+            continue
+        kept.append(line)
+    return "\n".join(kept), len(kept) < len(lines)
+
+
+def _orders(line: str) -> bool:
+    return is_order(line) or cue_of(line, 0, len(line)) > 0
+
+
+def _quotes(words: str, source: Words) -> bool:
+    """Whether eight words in a row, or all but the first few, stand in the source as they are."""
+    split = words.split()
+    step = min(8, max(5, len(split) - 4))
+    return any(
+        f" {' '.join(split[start : start + step])} " in source.words
+        for start in range(len(split) - step + 1)
+    )
 
 
 def _injected(strong: int, weak: int, fits: bool, asked: bool) -> int:

@@ -22,12 +22,11 @@ _CLASSES: dict[str, str] = {
         revoke unsubscribe kill dismiss deactivate""",
     "share": """share grant invite permission permissions access add collaborator collaborators
         guest unlock expose member members permit allow authorize authorise approve admin role""",
-    "create": """create make add schedule event appointment meeting reminder save generate new
-        register write insert append note document draft upload calendar store record set
-        folder file""",
+    "create": """create make add schedule event appointment meeting reminder save generate
+        register insert append draft upload store""",
     "change": """update change set modify edit reset password rename disable enable move replace
         overwrite rotate configure setting settings turn switch toggle adjust reschedule
-        profile info information""",
+        adjust correct fix""",
     "run": """run execute eval exec shell command bash script install terminal python code sql
         query deploy launch sudo compile powershell cmd subprocess""",
     "fetch": """visit fetch open browse browser go url link webpage website web page get request
@@ -63,6 +62,7 @@ _READING = frozenset(
     compute think plan summarize summarise translate retrieve retrieval load select filter sort
     parse extract detect validate verify compare analyze analyse explain know""".split()  # noqa: SIM905
 )
+_BROAD = frozenset(("send", "create", "post"))  # what is sent or made tells more than the verb
 _NETWORK = frozenset(
     """url webpage website web http link page browse browser visit fetch request curl wget
     download crawl scrape navigate click site api""".split()  # noqa: SIM905
@@ -72,6 +72,21 @@ _OUTGOING = frozenset(
     webhook http request curl wget fetch submit push export broadcast slack channel
     comment""".split()  # noqa: SIM905
 )
+# Nouns as often as verbs: "the emails I received" asks for no e-mail.
+_NOUNS = frozenset(
+    """email emails mail mails e-mail message messages text texts post posts note notes schedule
+    book books order orders bill bills invoice invoices transaction transactions payment payments
+    access event events calendar link links url page website web webpage file files record records
+    report update info information password money account bank booking bookings reservation
+    reservations hotel hotels flight flights restaurant restaurants ticket table car code query
+    comment review reviews channel channels document documents folder member members profile
+    setting settings request requests read user reply site""".split()  # noqa: SIM905
+)
+_BEFORE_VERBS = frozenset(
+    ("", "and", "to", "please", "then", "you", "also", "or", "can", "could", "now", "just", "i")
+)
+_LIGHT = frozenset(("make", "do", "place", "write", "create", "schedule", "send", "give", "set"))
+_SPOKEN = re.compile(r"[a-z][a-z'-]*|[.,:;!?\n]")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _SUFFIXES = ("ations", "ation", "ings", "ing", "ers", "ies", "ed", "es", "s", "e")
 
@@ -117,6 +132,34 @@ def acts(tool: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
+def deeds_of(tool: str) -> frozenset[str]:
+    """The classes of what the tool does: of its verb; of all its words where it has none."""
+    words = words_of(tool)
+    verb = next((word for word in words if word in _ACTING), "")
+    deeds = actions_of((verb,)) if verb else frozenset[str]()
+    if deeds and not deeds & _BROAD:
+        return deeds
+    if not verb and any(word in _NETWORK for word in words):
+        return frozenset(("fetch",))
+    return deeds | actions_of(words)
+
+
+def asked_for(text: str) -> frozenset[str]:
+    """The classes of action a person asks for: verbs, and nouns only where a verb stands."""
+    found: set[str] = set()
+    earlier, before = "", ""
+    for word in _SPOKEN.findall(text.lower()):
+        if word in ".,:;!?\n":
+            earlier, before = "", ""
+            continue
+        verbal = before in _BEFORE_VERBS or (before in ("a", "an", "the") and earlier in _LIGHT)
+        if word not in _NOUNS or verbal:
+            found |= _OF_WORD.get(word) or _OF_STEM.get(stem(word)) or frozenset()
+        earlier, before = before, word
+    return frozenset(found)
+
+
+@lru_cache(maxsize=4096)
 def outgoing(tool: str) -> bool:
     """Whether what the tool is given leaves for somebody else."""
     words = words_of(tool)
@@ -124,4 +167,4 @@ def outgoing(tool: str) -> bool:
     return first in _OUTGOING
 
 
-__all__ = ["ACTIONS", "actions_of", "acts", "outgoing", "stem", "words_of"]
+__all__ = ["ACTIONS", "actions_of", "acts", "asked_for", "deeds_of", "outgoing", "stem", "words_of"]
