@@ -3,7 +3,7 @@
 
 ::
 
-    start: lock the folder → log → store, migrations → writer → API → gateway → announce
+    start: lock the folder → log → store, migrations → workers → API → gateway → announce
     stop:  unready → gateway refuses and drains → writer catches up → API → store → log → unlock
 
 Whatever is acknowledged is in the log; what the writer has not stored when `stop` runs out of time
@@ -24,7 +24,9 @@ from typing import TYPE_CHECKING, Any
 from agentstack_processors.redaction.content import ContentPolicy
 from agentstack_processors.verdicts import ConfigError, Retry
 
+from agentstack_otel import embedded_workers
 from agentstack_otel.collector import auth
+from agentstack_otel.embedded_workers import GROUP, Workers, state, writer
 from agentstack_otel.folder import DEFAULT_RETENTION_DAYS, Folder
 
 if TYPE_CHECKING:
@@ -35,10 +37,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-GROUP = "writer"
-"""Consumer group of the writer."""
-
-_OK = "ok"
 _KEEP_DAYS = 36_500  # what the gateway is told when the store keeps everything
 _CATCH_UP_SECONDS = 120.0
 _COMMAND_SECONDS = 10.0
@@ -68,6 +66,8 @@ class Config:
     """Spans older than this are deleted, and refused by name on arrival. 0 keeps everything."""
     log_bytes: int = 2 << 30
     """Disk the log may take before senders are told to come back."""
+    beside: embedded_workers.Config = field(default_factory=embedded_workers.Config)
+    """What runs beside the writer: detection, alerts, prices."""
     spools: tuple[Path, ...] = ()
     """Spool files of the SDK to take in at start."""
     cors_origins: tuple[str, ...] = ()
@@ -79,6 +79,7 @@ class Config:
 
         self.keys.validate()
         ContentPolicy(self.content).validate()
+        self.beside.validate()
         for name in ("otlp_grpc", "otlp_http", "http"):
             split_address(getattr(self, name), f"--{name.replace('_', '-')}")
             self.keys.check_bind(getattr(self, name))
@@ -122,33 +123,19 @@ class Embedded:
         self._undo.callback(self._log.close)
         self._store = open_store(self.folder, self.config.retention_days)
         self._undo.callback(self._store.close)
-        self._writer, *_ = self._workers = self._make_workers()
-        self._start_workers()
+        self._workers = Workers(self.config.beside, self.folder, self._log, self._store)
+        self._undo.callback(self._workers.close)
+        self._workers.start()
         self._serve()
         self._ingest()
         self.addresses = self._announced()
         self.folder.announce(self.addresses)
         self._state = "ready"
 
-    def _make_workers(self) -> list[Worker]:
-        """The writer first."""
-        return [_writer(self._log, self._store)]
-
-    def _start_workers(self) -> None:
-        for worker in self._workers:
-            worker.register()
-        running = {worker.group for worker in self._workers}
-        for group in set(self._log.groups()) - running:
-            self._log.forget(group)  # switched off: the log is not to grow for it
-        for worker in self._workers:
-            worker.start()
-            self._undo.callback(worker.stop)
-
     def _serve(self) -> None:
         from agentstack_otel.api.app import Services, application
         from agentstack_otel.collector.gateway import Gateway, split_address
         from agentstack_otel.http_server import HttpServer
-        from agentstack_otel.workers.metrics import WorkerMetrics
 
         self._gateway = Gateway(self._gateway_config(), self._log, self._redactor(), self.health)
         services = Services(
@@ -161,7 +148,8 @@ class Embedded:
             cors_origins=self.config.cors_origins,
         )
         self._api = HttpServer(application(services), *split_address(self.config.http, "--http"))
-        self._gateway.meters.registry.register(WorkerMetrics(self._workers, self._log))
+        for collector in self._workers.collectors():
+            self._gateway.meters.registry.register(collector)
         self._api.start()
         self._undo.callback(self._api.stop, 1)
         self._gateway.start()
@@ -181,20 +169,19 @@ class Embedded:
 
     def _finish(self, deadline: float, drain: float) -> None:
         self._gateway.stop(drain)
-        _wait_for(lambda: _settled(self._writer), deadline)
-        for worker in self._workers:
-            worker.stop(max(1.0, deadline - time.monotonic()))
+        _wait_for(lambda: _settled(self._workers.writer), deadline)
+        self._workers.stop(deadline)
 
     def health(self) -> Mapping[str, str]:
         """What ingestion depends on: "ok", or one sentence that says what is wrong with it."""
-        return {"writer": _state_of(self._writer), **_lifecycle(self._state)}
+        return {"writer": state(self._workers.writer), **_lifecycle(self._state)}
 
     def status(self) -> dict[str, Any]:
         """What /health of the API says."""
         told = self._gateway.health()
-        told["workers"] = {worker.group: _state_of(worker) for worker in self._workers}
+        told["workers"] = self._workers.states()
         with suppress(Retry):  # no log, no number; `dependencies` says why
-            told |= {f"{worker.group}_lag_records": worker.lag for worker in self._workers}
+            told |= {f"{worker.group}_lag_records": worker.lag for worker in self._workers.all}
         return told
 
     def _metrics(self) -> bytes:
@@ -244,12 +231,6 @@ class Embedded:
         }
 
 
-def _state_of(worker: Worker) -> str:
-    stats = worker.stats
-    failed = stats.state in ("failed", "waiting")
-    return f"the {worker.group} {stats.state}: {stats.error}" if failed else _OK
-
-
 def _lifecycle(state: str) -> dict[str, str]:
     return {} if state == "ready" else {"server": f"the server is {state}"}
 
@@ -267,13 +248,6 @@ def _settled(worker: Worker) -> bool:
         return not worker.lag
     except Retry:  # the log's disk refuses: the worker waits for it, and so do we
         return False
-
-
-def _writer(log: SqliteLog, store: ChdbStore) -> Worker:
-    from agentstack_otel.workers.loop import Worker
-    from agentstack_otel.workers.writer import Writer
-
-    return Worker(log, GROUP, Writer(store))
 
 
 def open_store(folder: Folder, retention_days: int) -> ChdbStore:
@@ -317,7 +291,7 @@ def catch_up(log: SqliteLog, store: ChdbStore, seconds: float = _CATCH_UP_SECOND
     Raises:
         Retry: It could not be done within `seconds`.
     """
-    worker = _writer(log, store)
+    worker = writer(log, store)
     worker.start()
     try:
         deadline = time.monotonic() + seconds

@@ -39,9 +39,9 @@ def test_a_writer_that_gave_up_is_not_waited_for(server):
     def refuse(batch: object) -> None:
         raise ConfigError("the schema is another one")
 
-    server._writer._handler.handle = refuse
+    server._workers.writer._handler.handle = refuse
     server._log.append(record(traces(1))).result(10)
-    server._writer._thread.join(10)
+    server._workers.writer._thread.join(10)
     assert server.health()["writer"] == "the writer failed: the schema is another one"
     begun = time.monotonic()
     server.stop(20)

@@ -34,6 +34,7 @@ Examples:
   agentstack up
   agentstack up --data ./runs --otlp-http 127.0.0.1:0 --json
   agentstack up --spool run.db
+  agentstack up --alerts alerts.yaml --prices prices.yaml
 \b
 Every option has an environment twin (AGENTSTACK_DATA, AGENTSTACK_OTLP_GRPC,
 AGENTSTACK_OTLP_HTTP, AGENTSTACK_HTTP, AGENTSTACK_SPOOL, AGENTSTACK_CONTENT,
@@ -90,6 +91,38 @@ AGENTSTACK_API_KEYS, …). Stop it with Ctrl-C or SIGTERM.""",
     default=True,
     show_default=True,
     help="Redact what senders did not.",
+)
+@click.option(
+    "--detection/--no-detection",
+    envvar="AGENTSTACK_DETECTION",
+    default=True,
+    show_default=True,
+    help="Look for attacks, leaks and runaway agents.",
+)
+@click.option(
+    "--rules",
+    envvar="AGENTSTACK_RULES",
+    metavar="DIR",
+    help="Folder with your own detection rules (.yaml) and YARA files (.yar).",
+)
+@click.option(
+    "--alerts",
+    envvar="AGENTSTACK_ALERTS",
+    metavar="FILE",
+    help="Who hears of alerts, and which rules are off: webhooks, Slack, PagerDuty.",
+)
+@click.option(
+    "--pricing/--no-pricing",
+    envvar="AGENTSTACK_PRICING",
+    default=True,
+    show_default=True,
+    help="Work out what model calls cost, and hold budgets.",
+)
+@click.option(
+    "--prices",
+    envvar="AGENTSTACK_PRICES",
+    metavar="FILE",
+    help="Your own prices: negotiated ones, models you run yourself.",
 )
 @click.option(
     "--retention-days",
@@ -170,16 +203,24 @@ def config(
     spools: tuple[str, ...],
     content: str,
     redaction: bool,
+    detection: bool,
+    rules: str | None,
+    alerts: str | None,
+    pricing: bool,
+    prices: str | None,
     retention_days: int,
     api_keys: str,
     allow_public_without_keys: bool,
     cors_origins: tuple[str, ...],
 ) -> Config:
     """The server's settings from the command's."""
+    from agentstack_otel import embedded_workers
     from agentstack_otel.collector import auth
     from agentstack_otel.embedded import Config
     from agentstack_otel.folder import default_data
 
+    # no option: command lines are public
+    redaction_key = os.environ.get("AGENTSTACK_REDACTION_KEY", "").strip()
     return Config(
         data=(Path(data) if data else default_data(os.environ)).absolute(),
         otlp_grpc=otlp_grpc,
@@ -188,12 +229,25 @@ def config(
         keys=auth.Config(keys(api_keys), public_without_keys=allow_public_without_keys),
         content=content,
         redaction=redaction,
-        # no option: command lines are public
-        redaction_key=os.environ.get("AGENTSTACK_REDACTION_KEY", "").strip(),
+        redaction_key=redaction_key,
+        beside=embedded_workers.Config(
+            detection=detection,
+            pricing=pricing,
+            rules=_absolute(rules),
+            alerts=_absolute(alerts),
+            prices=_absolute(prices),
+            redact_evidence=redaction,
+            redaction_key=redaction_key,
+        ),
         retention_days=retention_days,
         spools=tuple(Path(spool).absolute() for spool in spools),
         cors_origins=cors_origins,
     )
+
+
+def _absolute(path: str | None) -> Path | None:
+    """The server works inside its data folder; the user's paths begin where the user is."""
+    return Path(path).expanduser().absolute() if path else None
 
 
 def _spool_of_environment() -> tuple[str, ...]:
