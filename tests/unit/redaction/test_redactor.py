@@ -71,7 +71,7 @@ def test_a_secret_written_in_unicode_escapes_is_found(name):
         "mobile: 01712345678",
         "SSN 123 45 6789",
         '"ssn": "123456789"',
-        "ASIAIOSFODNN7EXAMPLE",
+        "ASIA" + "IOSFODNN7QRSTUV2",
         "sk-0123456789abcdef0123456789abcdef",
         "sk-svcacct-abcdefghijklmnop_ABCDEF",
         "bearer eyABC.123456789",

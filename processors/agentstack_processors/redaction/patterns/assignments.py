@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`PASSWORD=hunter2` and its relatives: in prose, environment files, shells, YAML, code, queries.
+
+A name that says "secret", a sign that gives it a value, and a value that looks like one. Passwords
+are short and made by people, so that the sign has to be close and the value must not be a word of
+code; tokens are long and drawn by machines, so that entropy decides.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from agentstack_processors.redaction import validators
+from agentstack_processors.redaction.entropy import bits, is_example
+
+if TYPE_CHECKING:
+    from agentstack_processors.redaction.patterns.row import Pattern, Span
+    from agentstack_processors.redaction.reading import Reading
+
+# What stands between a name and its value: `=`, `:`, `=>`, `:=`, `<-`, `>…<`, `, "`, ` is `.
+_SIGN = (
+    r"(?:[\"'`\])]{0,3}(?:</[a-z]{1,12}>\s{0,8}<[a-z]{1,12}>|[ \t]{0,4}(?:=>|:{1,3}=|\?=|->|<-|\|\||={1,3}|:|"
+    r",(?=[ \t]{0,4}[\"'`])|>(?=[^\s<=>]))"
+    r"|[ \t]{1,4}(?:value=|(?i:is(?: now| set to|:)?|was|to)[ \t]))[ \t\n]{0,4})"
+)
+# The rest of the name, the sign, a quote perhaps, the value.
+PASSWORD = re.compile(
+    r"(?i:passw(?:or)?ds?|passwort|passphrase|passcode|pwd|pass|contrase(?:ñ|n)a|kennwort)"
+    rf"(?:[_\-]?[A-Za-z0-9]{{1,12}}){{0,2}}{_SIGN}"
+    r"(?:[\"'`]([^\"'`\n]{4,128})[\"'`]|([^\s\"'`,;<>{}()\[\]&|]{4,128}))"
+)
+TOKEN = re.compile(
+    r"(?i:secret|token|key|auth|credential|creds|api)[A-Za-z0-9]{0,12}(?:[_.\-][A-Za-z0-9]{1,20}){0,4}"
+    rf"(?:[ \t]{{1,2}}(?i:key|token|secret|value|number|id))?{_SIGN}"
+    r"[\"'`=]{0,3}(?:(?i:bearer|token|basic)[ \t])?([A-Za-z0-9_\-.~+/=%]{10,512})(?![A-Za-z0-9(\[])"
+)
+_NAME = re.compile(r"[A-Za-z0-9_.\-]{0,48}\Z")
+_NAME_ON = re.compile(r"[A-Za-z0-9_.\-]{0,64}(?: (?:key|token|secret))?")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+# The name ends in one of these…
+_SECRET_NAME = re.compile(
+    r"(?:token|secret|api_?key|apikey|private_?key|secret_?key|access_?key|auth_?key|signing_?key"
+    r"|encryption_?key|account_?key|master_?key|service_?key|app_?key|license_?key|storage_?key"
+    r"|subscription_?key|deploy_?key|shared_?key|client_?key|session_?key|auth|authorization|credentials?|creds"
+    r"|_key|api|pat|key_?base|hmac_?key|token_?secret|access_?key_?id|api_?token|client_?secret)s?"
+    r"(?:_?(?:value|prod|production|dev|test|staging|live|v?[0-9]|base|raw|string|str))?\Z"
+)
+# …and in none of these: what they name is public, or no value at all.
+_PUBLIC_NAME = re.compile(
+    r"(?:public|pub|primary|foreign|partition|sort|cache|row|hash|index|idx|object|dict|map|group"
+    r"|routing|shard|bucket|sequence|natural|composite|unique|schema|hot|short|ssh_host|host|translation"
+    r"|registry|registration|json|config|storage|local_?storage|state|i18n|prop|node|react|data|query"
+    r"|idempotency|dedup(?:lication)?|kms|kms_?master|arn|answer|metric|label|tag|field|attribute"
+    r"|column|sql|item|record|entity|file|path|range|context|message|event|trace|span|lookup|join)_?keys?\Z"
+    r"|(?:next|page|previous|prev|continuation|continue|sync|cursor|cancellation|resume|pagination"
+    r"|csrf|xsrf|csrf_?middleware|verification|public|device|push|lex|parser?|current|last|first|eos|bos|pad"
+    r"|unk|mask|stop|start|end|special|sep|cls|max|min|num|input|output|total|bar)_?tokens?\Z"
+    r"|(?:rapid|capital|o|ra|_?the|no|non)_?auth\Z|author|_ids?\Z|(?:^|_)id_|count\Z|tokens\Z|keys\Z|monkey|turkey"
+    r"|keyboard|keyword|tokeniz|tokenis|secretar|authentic|authorized|authority|^api\Z|_api\Z|^auth\Z"
+)
+_DULL = re.compile(
+    r"(?i:\W*|(?:x|\*|\.|-|_|0|#|•){3,}.*|.*(?:x{4}|\*{3}|\.{3}|•{3}).*|.*example.*|.*placeholder.*|.*redacted.*|your.*|my[_\-]?(?:pass|secret|pwd).*"
+    r"|<.*|\$.*|%\(?[a-z_]*\)?s?%?|\{.*|\[.*|@[a-z_]+@?|null|none|nil|undefined|true|false|string|str|bytes|int"
+    r"|required|optional|hidden|masked|filtered|change[_-]?(?:me|it|this)|insert.*|enter.*|type.*|todo|tbd|n/?a|empty|blank|default|unset|unknown|invalid|incorrect|wrong|missing"
+    r"|(?:the[_\-]?|new[_\-]?|old[_\-]?|test[_\-]?|my[_\-]?|user[_\-]?|db[_\-]?|client[_\-]?|root[_\-]?|admin[_\-]?|some[_\-]?)?(?:pass(?:word|wd|phrase)?|pwd|secret|token|key)[0-9]?s?"
+    r"|os\..*|process\..*|env[:.(].*|self\..*|this\..*|getenv.*|getpass.*|config\..*|settings\..*|args\..*|options\..*|request\..*|params\..*|secrets\..*|vars?\..*|data\..*|input\b.*|credentials?\..*"
+    r"|https?:.*|file:.*|/.*|\./.*|~/.*|[a-z]:\\.*|.*\.(?:py|js|ts|go|java|json|ya?ml|txt|pem|key|crt|pub|md|html?|sh|env|cfg|ini|toml|php)"
+    r"|.*here|.*\(.*)\Z",
+    re.DOTALL,
+)
+_HAS_DIGIT = re.compile(r"[0-9]")
+_HAS_LETTER = re.compile(r"[A-Za-z]")
+_HAS_SIGN = re.compile(r"[!@#$%^&*~?+]")
+_ENVIRONMENT = re.compile(r"[A-Z][A-Z0-9_]{2,}\Z")
+_CODE = re.compile(r"[A-Za-z_][\w]*(?:(?:\.|::|->)[A-Za-z_]\w*)+\Z")
+_WORDY = re.compile(r"[a-z]+(?:[_\-][a-z]+)*\Z|[A-Z][a-z]+(?:[A-Z][a-z]+)*\Z|[A-Z]+(?:_[A-Z]+)+\Z")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
+
+
+def is_dull(value: str) -> bool:
+    """Whether a value is nobody's: a placeholder, a variable, a path, a word of the trade."""
+    return validators.is_marker(value) or _DULL.match(value) is not None
+
+
+_PIECES = re.compile(r"[_\-.]")
+
+
+def is_made_up(value: str) -> bool:
+    """Whether a token is words: `my-new-key`, `r8-not-a-real-token`, `sk-1234`."""
+    if is_dull(value) or is_example(value) or len(value) < 8:
+        return True
+    pieces = _PIECES.split(value)
+    words = sum(len(piece) for piece in pieces if piece.isalpha() and len(piece) <= 12)
+    return len(pieces) >= 3 and words >= 0.6 * sum(map(len, pieces)) and value == value.lower()
+
+
+def passwords(pattern: Pattern, reading: Reading) -> Iterator[Span]:
+    """Values given to names that end in a word for passwords."""
+    text, folded = reading.text, reading.folded
+    for word in pattern.words:
+        position = folded.find(word)
+        while position >= 0:
+            match = pattern.regex.match(text, position)
+            if match is not None:
+                group = 1 if match[1] is not None else 2
+                if _is_password(text, match, group):
+                    yield match.span(group)
+            position = folded.find(word, position + 1)
+
+
+def _is_password(text: str, match: re.Match[str], group: int) -> bool:
+    value, start = match[group], match.start()
+    if is_dull(value) or _CODE.match(value):
+        return False
+    following = text[match.end() : match.end() + 1]
+    head = text[start : match.start(group)]
+    spoken = head.rstrip().lower().endswith((" is", " was", " to", "now", "set to", "is:"))
+    if group == 1:
+        return not spoken and " " not in value.strip() and _mixed(value)
+    value = value.rstrip(".,:!?")
+    if len(value) < 4 or following in ("(", "[", "{") or value[:1] in "=":
+        return False
+    if spoken:
+        return len(value) >= 6 and _mixed(value) and _HAS_DIGIT.search(value) is not None
+    name = _NAME.search(text, max(0, start - 48), start)
+    whole = (name[0] if name else "") + re.split(r"[^A-Za-z0-9_.\-]", head, maxsplit=1)[0]
+    if _mixed(value) and (len(value) >= 5):
+        return True
+    # letmein, all small: only where a shell, a file of settings or a query says so.
+    return (
+        "=" in head
+        and " " not in head
+        and len(value) >= 5
+        and (_ENVIRONMENT.match(whole) is not None or text[start - 1 : start] in ("&", "?"))
+        and not value.isupper()
+    )
+
+
+def _mixed(value: str) -> bool:
+    digit, letter = _HAS_DIGIT.search(value), _HAS_LETTER.search(value)
+    if letter is None:
+        return digit is not None and len(value) >= 4 and value.isdigit()
+    if digit is not None or _HAS_SIGN.search(value):
+        return True
+    return value[1:] != value[1:].lower() and not _WORDY.match(value) and len(value) >= 8
+
+
+def tokens(pattern: Pattern, reading: Reading) -> Iterator[Span]:
+    """Long random values given to names that end in a word for secrets."""
+    text, folded = reading.text, reading.folded
+    for word in pattern.words:
+        position = folded.find(word)
+        while position >= 0:
+            match = pattern.regex.match(text, position)
+            if match is not None and _is_token(text, match):
+                yield match.span(1)
+            position = folded.find(word, position + 1)
+
+
+def _is_token(text: str, match: re.Match[str]) -> bool:
+    start = match.start()
+    before = _NAME.search(text, max(0, start - 48), start)
+    rest = _NAME_ON.match(text, start)
+    name = (before[0] if before else "") + (rest[0] if rest else "")
+    name = (
+        _CAMEL.sub("_", name)
+        .lower()
+        .replace("-", "_")
+        .replace(".", "_")
+        .replace(" ", "_")
+        .rstrip("_")
+    )
+    if _PUBLIC_NAME.search(name) or not _SECRET_NAME.search(name):
+        return False
+    value = match[1].rstrip(".=-")
+    return _drawn(value)
+
+
+def _drawn(value: str) -> bool:
+    if len(value) < 10 or is_made_up(value) or _CODE.match(value):
+        return False
+    if _UUID.match(value):
+        return True
+    if not _HAS_DIGIT.search(value) or _WORDY.match(value):
+        # No digit: random only if capitals stand anywhere.
+        return len(value) >= 24 and _shuffled(value) and bits(value) >= 3.8
+    return bits(value) >= (2.9 if len(value) < 24 else 3.0)
+
+
+def _shuffled(value: str) -> bool:
+    return sum(a.islower() and b.isupper() for a, b in zip(value, value[1:], strict=False)) >= 4

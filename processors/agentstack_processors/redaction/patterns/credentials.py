@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Credentials that their surroundings give away: headers, URLs, names such as `password`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from agentstack_processors.redaction import validators
+from agentstack_processors.redaction.entropy import random_looking
+from agentstack_processors.redaction.keys import SECRET_WORDS, names_a_secret
+from agentstack_processors.redaction.patterns import assignments
+from agentstack_processors.redaction.patterns.row import Match, Pattern, Span, at_literals, at_words
+from agentstack_processors.redaction.reading import Reading
+
+
+def _keyed(pattern: Pattern, reading: Reading) -> Iterator[Span]:
+    """The value of `"password": "…"` inside JSON or a Python literal."""
+    for match in pattern.regex.finditer(reading.text):
+        key, value = match[1], match[2]
+        if names_a_secret(key) and _looks_secret(key, value):
+            yield match.span(2)
+
+
+def _looks_secret(key: str, value: str) -> bool:
+    if validators.is_marker(value) or validators.is_placeholder(value):
+        return False
+    if key.lower().endswith(("authorization", "cookie", "cookies")):
+        return True
+    if " " in value:
+        return False
+    if key.lower().endswith("token"):  # log-probabilities name words of the answer so
+        return len(value) >= 12 and any("0" <= char <= "9" for char in value)
+    return True
+
+
+_VARIABLE = re.compile(r"\$\{?\(?[A-Za-z_][A-Za-z_.]*[0-9]?[)}]?\Z|[{<\[]|%[A-Za-z_]+%?\Z|%s")
+
+
+def _url(match: Match) -> bool:
+    """A password in a URL that is no `${PASSWORD}` and no `<password>`."""
+    value = match[1]
+    return not (
+        validators.is_placeholder(value)
+        or validators.is_marker(value)
+        or value.lower() in ("password", "pass", "pwd", "secret", "token", "user", "p")
+        or _VARIABLE.match(value) is not None
+    )
+
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]{0,30}\Z")
+_REST_OF_URL = re.compile(r"[^\s\"'<>\\`)\],;]{0,1024}")
+
+
+def _in_url(pattern: Pattern, reading: Reading) -> Iterator[Span]:
+    """`user:password` of a web address; of a database the whole of how to connect to it."""
+    text = reading.text
+    for match in pattern.regex.finditer(text):
+        if not pattern.accept(match):
+            continue
+        scheme = _SCHEME.search(text, max(0, match.start() - 32), match.start())
+        rest = _REST_OF_URL.match(text, match.end())
+        if scheme is None or rest is None or scheme[0].lower().startswith(("http", "git", "ftp")):
+            yield match.start() + 3, match.end(1)
+        else:
+            yield scheme.start(), rest.end()
+
+
+ROWS: tuple[Pattern, ...] = (
+    Pattern(
+        "PRIVATE_KEY",
+        re.compile(
+            r"-----BEGIN [A-Z0-9 ]{0,24}PRIVATE KEY(?: BLOCK)?-----"
+            # Headers such as Proc-Type hold single dashes. Without an END all that follows goes.
+            r"([^-]*(?:-[^-]+){0,16})"
+            r"(?:-----END [A-Z0-9 ]{0,24}PRIVATE KEY(?: BLOCK)?-----)?"
+        ),
+        literals=("PRIVATE KEY",),
+        accept=validators.private_key,
+    ),
+    Pattern(
+        "JWT",
+        re.compile(
+            r"eyJ(?<![A-Za-z0-9_\-]eyJ)[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}"
+            r"(?:\.[A-Za-z0-9_\-]*){1,3}"
+        ),
+        literals=("eyJ",),
+        token=True,
+    ),
+    Pattern(
+        "OPENAI_KEY",
+        re.compile(
+            r"sk-(?<![A-Za-z0-9]sk-)(?!ant-)"
+            r"((?:proj-|svcacct-|admin-|None-|or-v1-)?[A-Za-z0-9_\-]{16,})"
+        ),
+        literals=("sk-",),
+        accept=validators.provider_key,
+        token=True,
+    ),
+    Pattern(
+        "AWS_ACCESS_KEY_ID",
+        re.compile(r"A(?<![A-Za-z0-9_]A)(?:KIA|SIA|BIA|CCA)[A-Z0-9]{16}(?![A-Za-z0-9_])"),
+        literals=("AKIA", "ASIA", "ABIA", "ACCA"),
+        accept=lambda match: random_looking(match[0]),
+        search=at_literals,
+        token=True,
+    ),
+    Pattern(
+        "AWS_SECRET_KEY",
+        re.compile(
+            r"(?i:secret[_ \-]{0,2}(?:access[_ \-]{0,2})?key)[\"'\s:=]{1,8}"
+            r"([A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])"
+        ),
+        words=(b"secret",),
+        group=1,
+        accept=lambda match: random_looking(match[1]),
+        search=at_words,
+    ),
+    Pattern(
+        "AUTHORIZATION",
+        re.compile(
+            r"(?i:authorization)[\"']?\s{0,4}[:=]\s{0,4}[\"']?"
+            r"(?i:bearer|basic|token|digest|apikey|bot|key)\s{1,4}([^\s\"',;\[<{$%]{6,})"
+        ),
+        words=(b"authorization",),
+        group=1,
+        accept=lambda match: not assignments.is_made_up(match[1]),
+        search=at_words,
+    ),
+    Pattern(
+        "BEARER_TOKEN",
+        re.compile(r"[Bb](?<![A-Za-z0-9][Bb])(?i:earer)\s{1,4}([A-Za-z0-9\-._~+/]{12,}={0,2})"),
+        words=(b"bearer",),
+        group=1,
+        accept=validators.mixed,
+        search=at_words,
+    ),
+    Pattern(
+        "BASIC_CREDENTIALS",
+        re.compile(r"[Bb](?<![A-Za-z0-9][Bb])(?i:asic)\s{1,4}([A-Za-z0-9+/]{8,}={0,2})"),
+        words=(b"basic",),
+        group=1,
+        accept=validators.basic_credentials,
+        search=at_words,
+    ),
+    Pattern(
+        "URL_CREDENTIALS",
+        re.compile(r"://[^\s/:@\"'<>\\?#]{0,64}:([^\s/@\"'<>\\]{3,128})@[A-Za-z0-9\[$]"),
+        literals=("://",),
+        accept=_url,
+        search=_in_url,
+    ),
+    Pattern(
+        "PASSWORD",  # curl -u name:password
+        re.compile(
+            r"curl\s(?:[^\n|;&]{0,160}?\s)??(?:-u|--user)(?:=|\s{0,4})[\"']?"
+            r"[^\s:\"']{0,64}:([^\s\"'$<{\[]{3,128})"
+        ),
+        literals=("curl",),
+        group=1,
+        accept=lambda match: not assignments.is_dull(match[1]),
+    ),
+    Pattern(
+        "SECRET",
+        re.compile(
+            r"[\"']([A-Za-z0-9_.\- ]{2,64})[\"']\s{0,4}[:=]\s{0,4}[\"']([^\"'\n]{4,4096})(?=[\"'])"
+        ),
+        words=SECRET_WORDS,
+        group=2,
+        search=_keyed,
+    ),
+    Pattern(
+        "PASSWORD",
+        assignments.PASSWORD,
+        words=(
+            b"passw",
+            b"passphrase",
+            b"passcode",
+            b"pwd",
+            b"pass-",
+            b"pass:",
+            b"pass=",
+            b'pass"',
+            b"contrase",
+            b"kennwort",
+        ),
+        group=1,
+        search=assignments.passwords,
+    ),
+    Pattern(
+        "SECRET",
+        assignments.TOKEN,
+        words=(b"secret", b"token", b"key", b"auth", b"credential", b"creds", b"api"),
+        group=1,
+        search=assignments.tokens,
+    ),
+)

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Telephone numbers as people write them at home: a word near by says what they are.
+
+`785 8949` is a telephone number in "they're not answering at 785 8949" and nothing in particular
+elsewhere. Strong words (phone, fax, mobile) go with any number; weak ones (call, reach, office)
+only with one that is grouped as telephone numbers are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from agentstack_processors.redaction import validators
+
+if TYPE_CHECKING:
+    from agentstack_processors.redaction.patterns.row import Pattern, Span
+    from agentstack_processors.redaction.reading import Reading
+
+Match = re.Match[str]
+
+# One of these stands before or behind, folded.
+WORDS = (
+    b"phon", b"tel", b"mobil", b"fax", b"whatsapp", b"handy", b"fono", b"cel", b"gsm", b"sms",
+    b"call", b"dial", b"reach", b"contact", b"text", b"ring", b"answer", b"registered", b"messag",
+    b"office", b"desk", b"home", b"work", b"direct", b"line", b"puhelin", b"ruf", b"llam", b"vil",
+    b"numer", b"hotline", b"viber", b"voicemail", b"pager", b"ph", b"mob", b"chiama", b"ligue",
+    b"ligar", b"appel", b"bel", b"soita", b"m:", b"t:", b"f:", b"p:", b"---",
+)  # fmt: skip
+# And one of these is in the number.
+SHAPES = (b"000000", b"000-000", b"00-00-00", b"00-0000", b"000)", b"00)")
+_STRONG = re.compile(
+    rb"(?:(?<!head)(?<!ear)(?<!micro)(?<!mega)(?<!smart)phon(?:e|es|en|enumber|enumbers|enr|eno)|mobile?s?|mobil(?:e?num[a-z]+|telefon|nummer)"
+    rb"|cell-?(?:phone|ular)|celular|whats-?app|fax|telefax"
+    rb"|(?<![a-z])(?:tel|telef[a-z]{0,8}|fono|vil|telfon|handy(?:nummer)?|handynr|gsm|sms|hotline"
+    rb"|landline|puhelin[a-z]{0,4}|rufnummer|viber|voicemail|pager|ph|mob))"
+    rb"(?:-?(?:num(?:ber|mer|ero|bers)?|nr|no|nos|line))?"
+    rb"(?![a-z])(?!-(?:ids?|count|code|type|model|app|version|os|sdk|size|price|plan|users?)[^a-z])"
+)
+_INITIAL = re.compile(rb"(?<![a-z])[mtfp]:-?\(?\Z")
+_GAP = re.compile(rb"[^0;{}\n]{0,36}\Z")
+_WEAK = re.compile(
+    rb"(?<![a-z])(?:(?:re)?call|calls|called|calling|dial|dialing|dialled|dialed|ring|reach|reached"
+    rb"|contact(?:s|ed|ing|-number|-no|-info|-details?)?|text|texting|texted"
+    rb"|answering-at|answer-at|registered|messages?-(?:to|at|on)|messaged?|office|desk|home|work"
+    rb"|direct|line|cell|anrufen|rufen|appelez|appeler|llame|llamar|llama|ligue|ligar|chiama(?:re|mi)?"
+    rb"|bel|bellen|ring-mig|soita)"
+    rb"(?:[\-:\"=>#(,]|(?<![a-z])(?:me|us|him|her|them|back|on|at|to|is|the|my|our|your|his|number"
+    rb"|num|nr|no|please|directly|via|by|under|line|now|anytime|or|and|either|new|here|this|that|tel"
+    rb"|auf|unter|an|al|au|le|la|el|il|op|numero|mero|again|with|using|for|cell|mobile|home)"
+    rb"(?![a-z]))*\Z"
+)
+_BEHIND_STRONG = re.compile(
+    rb"[\-(]{0,2}(?:fax|mobile?|cell|phone|tel|handy|mob|telefax|whatsapp)(?![a-z])"
+)
+_BEHIND_WEAK = re.compile(rb"[\-(]{0,2}(?:office|home|work|desk|direct|main)(?![a-z])")
+_LIST = re.compile(rb"[\-\",/|;]{0,4}(?:(?:or|and|und|oder|et|ou|y|o|e)-)?[\-\"]{0,2}\Z")
+_FOREIGN = re.compile(
+    r"(?:телефон|тел|моб|звонит|факс|电话|手机|電話|手機|携帯|전화|휴대|هاتف|جوال|טלפון|τηλ|फ़ोन|फोन|โทร)"
+    r"[^0-9\n]{0,16}\Z",
+    re.IGNORECASE,
+)
+_DECIMAL = re.compile(r"[0-9]+\.[0-9]+\Z")
+_NETWORK = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}\Z")
+_REACH = 56
+
+
+def abroad(match: Match) -> bool:
+    """Behind the international prefix 00 there are at most 15 digits, and no date."""
+    return 9 <= len(validators.digits(match[0])) - 2 <= 20
+
+
+def dashed(match: Match) -> bool:
+    """`212-425-5229`; where the area begins with 0 or 1 only with an extension behind."""
+    text = match[0]
+    number = text[2:] if text[0] == "1" and not text[1].isdigit() else text
+    return number[0] in "23456789" or len(number) > 12
+
+
+def in_context(pattern: Pattern, reading: Reading) -> Iterator[Span]:
+    """Numbers with a word for telephones near by, in lists of them too."""
+    text, folded, last = reading.text, reading.folded, -99
+    for first, _ in reading.clusters:
+        start = first - 1 if first and text[first - 1] == "(" else first
+        match = pattern.regex.match(text, start)
+        if match is None or not _possible(text, start, match):
+            continue
+        end = match.end()
+        if not any(shape in folded[start:end] for shape in SHAPES):
+            continue
+        grouped = _grouped(match[0])
+        listed = 0 <= start - last <= 12 and _LIST.match(folded[last:start]) is not None
+        if (grouped and listed) or _named(reading, start, end, grouped=grouped):
+            last = end
+            yield start, end
+
+
+def _possible(text: str, start: int, match: Match) -> bool:
+    number = match[0]
+    before = text[start - 1 : start]
+    if before.isalnum() or before in ("_", "$", "€", "£", "#", "+"):
+        return False
+    if before in (".", ",", "-", "/", ":") and text[start - 2 : start - 1].isdigit():
+        return False
+    after = text[match.end() : match.end() + 2]
+    if after[:1].isalpha() or after[:1] == "_" or (after[:1] in ".,:/" and after[1:].isdigit()):
+        return False
+    if _DECIMAL.match(number) or _NETWORK.match(number) or validators.is_date(number):
+        return False
+    count = len(validators.digits(number.split("x")[0]))
+    return 7 <= count <= 15 or (count == 6 and len(number) >= 8)
+
+
+def _grouped(number: str) -> bool:
+    return number[0] in "0(" or not number.isdigit() or 10 <= len(number) <= 11
+
+
+def _named(reading: Reading, start: int, end: int, *, grouped: bool) -> bool:
+    folded = reading.folded
+    near = folded[max(0, start - _REACH) : start]
+    if grouped and (_WEAK.search(near) or _INITIAL.search(near)):
+        return True
+    if any(_GAP.match(near, strong.end()) for strong in _STRONG.finditer(near)):
+        return True
+    behind = folded[end : end + 16]
+    if _BEHIND_STRONG.match(behind) or (grouped and _BEHIND_WEAK.match(behind)):
+        return True
+    return (
+        b"---" in near and _FOREIGN.search(reading.text[max(0, start - _REACH) : start]) is not None
+    )

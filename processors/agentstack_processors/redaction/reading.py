@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A text, and what several rows of the table ask of it, worked out once.
+
+All of it keeps length, so a position in any of these is a position in the text.
+"""
+
+from __future__ import annotations
+
+import re
+
+from agentstack_processors.redaction.folding import TABLE
+
+# Numbers with what people put between digits, in the folded text. Six digits at least.
+_CLUSTER = re.compile(rb"0(?:[\-()/]{0,3}0){5,63}")
+_WORD = re.compile(rb"[a-z]{2,}")
+BEFORE = 56  # characters before a number in which a word says what it is
+RUN = 16  # characters; no token of a provider is shorter
+_IN_RUN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
+_RUNS = bytes(ord("w") if byte in _IN_RUN else ord(" ") for byte in range(256))
+_PREFIX = 18  # characters before a run in which the prefix of a token may begin
+FORMS = bytes(
+    ord("A") if chr(byte).isalpha() and byte < 0x80 else ord("0") if 48 <= byte < 58 else ord("-")
+    for byte in range(256)
+)
+_QUOTE = b'"'
+
+
+class Reading:
+    """One text as the rows of the table see it.
+
+    Attributes:
+        text: The text itself.
+        folded: See `folding`: letters small, digits `0`, separators `-`, closed by a quote.
+    """
+
+    __slots__ = (
+        "_clusters", "_context", "_encoded", "_forms", "_numbers", "_runs", "_tokens", "_words",
+        "folded", "text",
+    )  # fmt: skip
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._encoded = text.encode("latin-1", "replace")
+        self.folded = self._encoded.translate(TABLE) + _QUOTE
+        self._forms: bytes | None = None
+        self._clusters: list[tuple[int, int]] | None = None
+        self._runs: list[tuple[int, int]] | None = None
+        self._tokens: str | None = None
+        self._numbers: bytes | None = None
+        self._words: dict[int, frozenset[bytes]] = {}
+        self._context: frozenset[bytes] | None = None
+
+    @property
+    def forms(self) -> bytes:
+        """`A` for every ASCII letter, `0` for every digit, `-` for all else."""
+        if self._forms is None:
+            self._forms = self._encoded.translate(FORMS)
+        return self._forms
+
+    @property
+    def clusters(self) -> list[tuple[int, int]]:
+        """Where six digits or more stand with nothing but separators between."""
+        if self._clusters is None:
+            found = _CLUSTER.finditer(self.folded) if b"00" in self.folded else ()
+            self._clusters = [match.span() for match in found]
+        return self._clusters
+
+    @property
+    def numbers(self) -> bytes:
+        """All clusters, folded, each with the character before it."""
+        if self._numbers is None:
+            folded = self.folded
+            self._numbers = _QUOTE.join(
+                folded[max(0, start - 1) : end + 1] for start, end in self.clusters
+            )
+        return self._numbers
+
+    @property
+    def number_forms(self) -> bytes:
+        """The forms of all clusters and of what stands close around them."""
+        forms = self.forms
+        return b"--".join(forms[max(0, start - 5) : end + 12] for start, end in self.clusters)
+
+    @property
+    def context(self) -> frozenset[bytes]:
+        """All words that stand not far before a number: of six digits, or of four as years have."""
+        if self._context is None:
+            starts = [start for start, _ in self.clusters]
+            position = self.folded.find(b"0000")
+            while position >= 0:
+                starts.append(position)
+                position = self.folded.find(b"0000", position + BEFORE)
+            self._context = frozenset().union(*map(self.words_before, starts))
+        return self._context
+
+    @property
+    def runs(self) -> list[tuple[int, int]]:
+        """Where `RUN` characters or more stand as tokens and identifiers have them."""
+        if self._runs is None:
+            self._runs = _find_runs(self._encoded.translate(_RUNS))
+        return self._runs
+
+    @property
+    def tokens(self) -> str:
+        """All runs with what stands just before each: where prefixes of tokens are looked for."""
+        if self._tokens is None:
+            text = self.text
+            self._tokens = "\n".join(
+                text[max(0, start - _PREFIX) : end] for start, end in self.runs
+            )
+        return self._tokens
+
+    def words_before(self, position: int) -> frozenset[bytes]:
+        """The words, in small letters, that stand not far before `position`."""
+        words = self._words.get(position)
+        if words is None:
+            near = self.folded[max(0, position - BEFORE) : position]
+            words = self._words[position] = frozenset(_WORD.findall(near))
+        return words
+
+
+def _find_runs(classes: bytes) -> list[tuple[int, int]]:
+    needle, found = b"w" * RUN, []
+    start = classes.find(needle)
+    while start >= 0:
+        end = classes.find(b" ", start)
+        end = len(classes) if end < 0 else end
+        found.append((start, end))
+        start = classes.find(needle, end)
+    return found
