@@ -24,9 +24,9 @@ from decimal import Decimal
 from agentstack_exporters.clickhouse.protocol import Row, Store
 from agentstack_exporters.clickhouse.queries import load
 from agentstack_processors.cost.attributes import DETAILS
-from agentstack_processors.cost.book import Key, Settled, Verdict, verdicts_of
+from agentstack_processors.cost.book import Key, Place, Trace, Verdict, differing, traces_of
 from agentstack_processors.cost.calls import CALLS, Read, Use
-from agentstack_processors.cost.rows import COLUMNS, REPEAT_COLUMNS, row, when
+from agentstack_processors.cost.rows import COLUMNS, PLACE_COLUMNS, row, when
 from agentstack_processors.cost.table import PriceTable
 from agentstack_processors.verdicts import ConfigError
 
@@ -118,18 +118,14 @@ def step(store: Store, table: PriceTable, run: Run, cursor: int, now: int) -> St
     """
     end = _window(store, run, cursor)
     reads = uses.between(store, run.project, cursor, end)
-    repeated = _repeats(store, reads, now, dry=not run.generation)
+    traces = _settled(store, reads, now, dry=not run.generation)
     found = _unique(use for read in reads for use in read.uses)
     rows = [row(use, table, run.generation) for use in found]
     if rows and run.generation:
         digest = hashlib.sha256(repr(rows).encode()).hexdigest()[:32]
         token = f"cost_metrics:reprice:{run.generation}:{cursor}-{end}:{digest}"
         store.insert("cost_metrics", COLUMNS, rows, token=token)
-    counted = [
-        made
-        for use, made in zip(found, rows, strict=True)
-        if use.span_id not in repeated.get((use.project, use.trace_id), ())
-    ]
+    counted = [made for use, made in zip(found, rows, strict=True) if _counts(use, traces)]
     costs = [Decimal(made[_COST]) for made in counted if made[_COST] is not None]
     return Step(end, len(counted), len(counted) - len(costs), sum(costs, Decimal(0)))
 
@@ -169,37 +165,37 @@ def _unique(found: Iterable[Use]) -> list[Use]:
     return [by_key[key] for key in sorted(by_key)]
 
 
-def _repeats(
-    store: Store, reads: Sequence[Read], now: int, *, dry: bool
-) -> dict[Key, frozenset[str]]:
-    """Which uses of these traces repeat others, by all their spans; what differs is stored."""
+def _settled(store: Store, reads: Sequence[Read], now: int, *, dry: bool) -> dict[Key, Trace]:
+    """The traces of these uses with all their spans; what differs from the store goes there."""
     first: dict[Key, int] = {}
     for read in reads:
         for use in read.uses:
             key = (read.project, use.trace_id)
             first[key] = min(use.start, first.get(key, use.start))
-    whole = uses.of_traces(store, first)
-    verdicts = verdicts_of(whole.values())
+    traces = traces_of(uses.of_traces(store, first).values())
     if not dry and first:
-        known = uses.repeats(store, dict.fromkeys(first, 0))
-        _write(store, verdicts, known, now)
-    return {key: repeated for key, (_, repeated) in verdicts.items()}
+        known = uses.places(store, dict.fromkeys(first, 0))
+        nothing: dict[str, Place] = {}
+        write_verdicts(
+            store,
+            [
+                verdict
+                for key, trace in sorted(traces.items())
+                for verdict in differing(key, trace, known.get(key, nothing))
+            ],
+            now,
+        )
+    return traces
 
 
-def _write(
-    store: Store, verdicts: Mapping[Key, Settled], known: Mapping[Key, set[str]], now: int
-) -> None:
-    changed = [
-        Verdict(*key, span_id, facts[span_id].start, span_id in repeated)
-        for key, (facts, repeated) in sorted(verdicts.items())
-        for span_id in sorted(repeated ^ frozenset(known.get(key, ())))
-        if span_id in facts
-    ]
-    write_verdicts(store, changed, now)
+def _counts(use: Use, traces: Mapping[Key, Trace]) -> bool:
+    trace = traces.get((use.project, use.trace_id))
+    place = trace.places.get(use.span_id) if trace else None
+    return place is None or not place.repeated
 
 
 def write_verdicts(store: Store, verdicts: Sequence[Verdict], version: int) -> None:
-    """Store which spans repeat usage.
+    """Store the places of uses.
 
     Args:
         store: Where to.
@@ -207,12 +203,12 @@ def write_verdicts(store: Store, verdicts: Sequence[Verdict], version: int) -> N
         version: When the verdicts were reached (ns): of two the later one holds.
     """
     rows = [
-        (each.project, when(each.start), each.trace_id, each.span_id, each.repeated, version)
-        for each in verdicts
+        (project, when(start), trace_id, span_id, place.repeated, *place.said, version)
+        for project, trace_id, span_id, start, place in verdicts
     ]
     if rows:
         token = hashlib.sha256(repr(rows).encode()).hexdigest()
-        store.insert("cost_repeats", REPEAT_COLUMNS, rows, token=f"cost_repeats:{token}")
+        store.insert("cost_places", PLACE_COLUMNS, rows, token=f"cost_places:{token}")
 
 
 __all__ = [

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from agentstack_exporters.clickhouse.protocol import Row, Store
 from agentstack_exporters.clickhouse.queries import load
 from agentstack_processors.cost.attributes import DETAILS, WANTED
-from agentstack_processors.cost.book import Key
-from agentstack_processors.cost.calls import BOUNDARIES, CALLS, Link, Read, Where, use_of
+from agentstack_processors.cost.book import Key, Place
+from agentstack_processors.cost.calls import BOUNDARIES, CALLS, Link, Read, Where, said, use_of
 from agentstack_processors.cost.usage import read
 
 _IDS = 2_000  # of one query; their bounds are a range only while there are few
@@ -39,19 +39,21 @@ def between(store: Store, project: str, first: int, last: int) -> list[Read]:
     return list(found.values())
 
 
-def repeats(store: Store, keys: Mapping[Key, int]) -> dict[Key, set[str]]:
-    """Spans of some traces that are known not to count.
+def places(store: Store, keys: Mapping[Key, int]) -> dict[Key, dict[str, Place]]:
+    """What is stored of the places of uses in some traces, by span id.
 
     Args:
         store: Where to look.
         keys: The traces, each with a time (ns) before which none of their uses started.
     """
-    found: dict[Key, set[str]] = {}
+    found: dict[Key, dict[str, Place]] = {}
     ids = [trace_id for _, trace_id in keys]
     for at in range(0, len(ids), _IDS):
         params = {"ids": ids[at : at + _IDS], "first": max(0, min(keys.values()))}
-        for row in store.query(load("cost_repeats"), params):
-            found.setdefault((row["project_id"], row["trace_id"]), set()).add(row["span_id"])
+        for row in store.query(load("cost_places"), params):
+            above = (row["agent"], row["conversation"], row["user_id"])
+            place = Place(bool(row["repeated"]), above)
+            found.setdefault((row["project_id"], row["trace_id"]), {})[row["span_id"]] = place
     return found
 
 
@@ -59,7 +61,13 @@ def add(read_: Read, row: Row) -> None:
     """One row of `cost_spans.sql` into what was read so far."""
     operation = row["operation"]
     read_.links.append(
-        Link(row["trace_id"], row["span_id"], row["parent_span_id"], operation in BOUNDARIES)
+        Link(
+            row["trace_id"],
+            row["span_id"],
+            row["parent_span_id"],
+            operation in BOUNDARIES,
+            said(row["texts"], row),
+        )
     )
     usage = read(row["texts"], row)
     if usage.any or (operation in CALLS and row["status"] != "ERROR"):
@@ -95,4 +103,4 @@ def _rows(
     return store.query(load("cost_spans"), params)
 
 
-__all__ = ["END", "add", "between", "of_traces", "repeats"]
+__all__ = ["END", "add", "between", "of_traces", "places"]

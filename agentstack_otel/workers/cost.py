@@ -5,11 +5,12 @@
 
     log ─▶ batch ─▶ uses ─▶ priced ─▶ cost_metrics   (under the batch's token)
                       │
-                      └─▶ book of traces ─▶ cost_repeats  (which of them tell usage again)
+                      └─▶ book of traces ─▶ cost_places  (which tell usage again; whose they are)
 
-Rows of cost_metrics depend on the batch alone. Which spans repeat usage depends on what came
-before: the book knows, and asks the store about traces from before its time. Verdicts are facts
-about a set of spans, so writing one twice, or after a crash once more, changes nothing.
+Rows of cost_metrics depend on the batch alone. Which spans repeat usage, and under which agent
+they are, depends on what came before and after: the book knows, and asks the store about traces
+from before its time. Verdicts are facts about a set of spans, so writing one twice, or after a
+crash once more, changes nothing.
 """
 
 from __future__ import annotations
@@ -130,9 +131,9 @@ class CostHandler:
         missing = self._book.missing(reads)
         if not missing:
             return
-        verdicts = uses.repeats(self._store, missing)
+        places = uses.places(self._store, missing)
         for key, read in uses.of_traces(self._store, missing).items():
-            self._book.load(key, read, verdicts.get(key, ()))
+            self._book.load(key, read, places.get(key, {}))
 
 
 class CostWorker(loop.Worker):

@@ -15,7 +15,7 @@ TABLES = {
     "genai_events": "time",
     "security_alerts": "time",
     "cost_metrics": "time",
-    "cost_repeats": "time",
+    "cost_places": "time",
 }
 _DAYS = re.compile(r"TTL toDateTime\(\w+\) \+ toIntervalDay\((\d+)\)")
 _DEFINITIONS = (

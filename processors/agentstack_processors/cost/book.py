@@ -1,60 +1,115 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which spans repeat usage, kept up to date as spans stream in; bounded memory.
+"""What the rest of its trace says of a use, kept up to date as spans stream in; bounded memory.
+
+Two things: whether the use tells usage again (`repeats`), and whose it is, because frameworks name
+the agent, the conversation and the user on the span of the run and not on the calls below it.
 
 The book holds the structure of the traces seen last. A trace that leaves it, or was seen before
 this process started, and turns up again has to be loaded from the store first: `missing` names
-those. Spans that ended after the book began to see everything (`horizon`) cannot be of such a
+those. Spans that started after the book began to see everything (`horizon`) cannot be of such a
 trace, so that in the common case nothing is loaded.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from agentstack_processors.cost.calls import Link, Read
+from agentstack_processors.cost.calls import Link, Read, Said
 from agentstack_processors.cost.repeats import Fact, fact, repeated
 
 Key = tuple[str, str]
 """Project and trace id."""
 
 _PER_TRACE = 20_000  # spans remembered of one trace; a larger one is settled by what came first
+_DEEPEST = 1_000  # spans above a use that are asked whose it is
+_NOTHING: Said = ("", "", "")
 
 
-Settled = tuple[dict[str, Fact], frozenset[str]]
-"""The uses of a trace by span id, and which of them repeat others."""
+class Place(NamedTuple):
+    """What a trace says of one of its uses.
+
+    Attributes:
+        repeated: It tells usage that another span tells too.
+        said: Agent, conversation and user named above it, '' where it names its own or nobody does.
+    """
+
+    repeated: bool = False
+    said: Said = _NOTHING
+
+
+NOWHERE = Place()
+"""What goes without saying."""
 
 
 class Verdict(NamedTuple):
-    """Whether a span repeats usage; `start` in nanoseconds since the epoch."""
+    """The place of a use; `start` in nanoseconds since the epoch."""
 
     project: str
     trace_id: str
     span_id: str
     start: int
-    repeated: bool
+    place: Place
 
 
 @dataclass(slots=True)
-class _Trace:
+class Trace:
+    """The spans of a trace, as far as they are known."""
+
     parents: dict[str, tuple[str, bool]] = field(default_factory=dict)
+    saying: dict[str, Said] = field(default_factory=dict)
     facts: dict[str, Fact] = field(default_factory=dict)
-    repeated: frozenset[str] = frozenset()
+    places: dict[str, Place] = field(default_factory=dict)
     touched: int = 0
 
     def link(self, link: Link) -> bool:
-        """Note where a span hangs; whether that is news."""
-        known = (link.parent_span_id, link.boundary)
-        if self.parents.get(link.span_id) == known or len(self.parents) >= _PER_TRACE:
+        """Note where a span hangs; whether the span is new."""
+        new = link.span_id not in self.parents
+        if new and len(self.parents) >= _PER_TRACE:
             return False
-        self.parents[link.span_id] = known
-        return True
+        self.parents[link.span_id] = (link.parent_span_id, link.boundary)
+        if link.said is not None:
+            self.saying[link.span_id] = link.said
+        return new
+
+    def settle(self) -> dict[str, Place]:
+        """The places that are others than before, by span id."""
+        if not self.facts:
+            return {}
+        again = repeated(self.parents, self.facts.values())
+        changed = {}
+        for span_id in self.facts:
+            place = Place(span_id in again, self._said_above(span_id))
+            if place != self.places.get(span_id, NOWHERE):
+                changed[span_id] = self.places[span_id] = place
+        return changed
+
+    def _said_above(self, span_id: str) -> Said:
+        agent, conversation, user = self.saying.get(span_id, _NOTHING)
+        wanted = [not agent, not conversation, not user]
+        if not any(wanted) or not self.saying:
+            return _NOTHING
+        found = ["", "", ""]
+        for said in self._above(span_id):
+            for index in range(3):
+                if wanted[index] and said[index]:
+                    found[index], wanted[index] = said[index], False
+        return found[0], found[1], found[2]
+
+    def _above(self, span_id: str) -> Iterator[Said]:
+        at, _ = self.parents.get(span_id, ("", False))
+        for _ in range(_DEEPEST):
+            if not at or at == span_id:
+                return
+            if at in self.saying:
+                yield self.saying[at]
+            at, _ = self.parents.get(at, ("", False))
 
 
 class TraceBook:
-    """Verdicts about the spans of many traces.
+    """Places of the uses of many traces.
 
     Args:
         horizon: Nanoseconds since the epoch from which on every span is shown to it.
@@ -65,14 +120,14 @@ class TraceBook:
         self.horizon = horizon
         self._most = most_spans
         self._spans = 0
-        self._traces: OrderedDict[Key, _Trace] = OrderedDict()
+        self._traces: OrderedDict[Key, Trace] = OrderedDict()
 
     def missing(self, reads: Iterable[Read]) -> dict[Key, int]:
         """Traces of `reads` with spans that the book should know and does not.
 
         Returns:
             The trace and when its earliest use here started. Only traces with uses: the others
-            have nothing to settle yet, and are complete when they get some.
+            have nothing to settle yet.
         """
         found: dict[Key, int] = {}
         for read in reads:
@@ -83,62 +138,51 @@ class TraceBook:
                         found[key] = min(use.start, found.get(key, use.start))
         return found
 
-    def load(self, key: Key, read: Read, verdicts: Iterable[str]) -> None:
-        """Take in what the store has of a trace: its spans, and which of them repeat."""
-        trace = self._trace(key)
-        self._note(key, read)
-        trace.repeated = frozenset(verdicts)
-
-    def observe(self, reads: Sequence[Read], now: int) -> list[Verdict]:
-        """Take in spans; the verdicts that are new or changed by them.
-
-        Args:
-            reads: In the order of the log.
-            now: When they came; nanoseconds since the epoch, growing.
-        """
-        changed: dict[Key, None] = {}
-        for read in reads:
-            for key in self._changed(read):
-                changed[key] = None
-        verdicts: list[Verdict] = []
-        for key in changed:
-            trace = self._traces[key]
-            trace.touched = now
-            self._traces.move_to_end(key)
-            verdicts += _settle(key, trace)
-        self._forget()
-        return verdicts
-
-    def _changed(self, read: Read) -> Iterable[Key]:
-        project = read.project
-        keys: dict[Key, None] = {}
-        trace_id, trace = "", None
-        for link in read.links:
-            if trace is None or link.trace_id != trace_id:
-                trace_id = link.trace_id
-                trace = self._trace((project, trace_id))
-            if trace.link(link):
-                self._spans += 1
-                keys[project, trace_id] = None
-        for use in read.uses:
-            trace = self._trace((project, use.trace_id))
-            if use.span_id in trace.parents:
-                trace.facts[use.span_id] = fact(use)
-                keys[project, use.trace_id] = None
-        return keys
-
-    def _note(self, key: Key, read: Read) -> None:
+    def load(self, key: Key, read: Read, places: Mapping[str, Place]) -> None:
+        """Take in what the store has of a trace: its spans, and the places of its uses."""
         trace = self._trace(key)
         for link in read.links:
             self._spans += trace.link(link)
         for use in read.uses:
             if use.span_id in trace.parents:
                 trace.facts[use.span_id] = fact(use)
+        trace.places = dict(places)
 
-    def _trace(self, key: Key) -> _Trace:
+    def observe(self, reads: Sequence[Read], now: int) -> list[Verdict]:
+        """Take in spans; the places that are new or changed by them.
+
+        Args:
+            reads: In the order of the log.
+            now: When they came; nanoseconds since the epoch, growing.
+        """
+        touched: dict[Key, Trace] = {}
+        for read in reads:
+            self._take(read, touched)
+        verdicts: list[Verdict] = []
+        for key, trace in touched.items():
+            trace.touched = now
+            self._traces.move_to_end(key)
+            verdicts += _verdicts(key, trace, trace.settle())
+        self._forget()
+        return verdicts
+
+    def _take(self, read: Read, touched: dict[Key, Trace]) -> None:
+        trace_id, trace = "", None
+        for link in read.links:
+            if trace is None or link.trace_id != trace_id:
+                trace_id = link.trace_id
+                key = (read.project, trace_id)
+                trace = touched[key] = self._trace(key)
+            self._spans += trace.link(link)
+        for use in read.uses:
+            trace = touched[read.project, use.trace_id]
+            if use.span_id in trace.parents:
+                trace.facts[use.span_id] = fact(use)
+
+    def _trace(self, key: Key) -> Trace:
         trace = self._traces.get(key)
         if trace is None:
-            trace = self._traces[key] = _Trace()
+            trace = self._traces[key] = Trace()
         return trace
 
     def _forget(self) -> None:
@@ -149,31 +193,34 @@ class TraceBook:
             self.horizon = max(self.horizon, oldest.touched)
 
 
-def _settle(key: Key, trace: _Trace) -> list[Verdict]:
-    if len(trace.facts) < 2 and not trace.repeated:
-        return []
-    verdict = repeated(trace.parents, trace.facts.values())
-    differing = sorted(verdict ^ trace.repeated)
-    trace.repeated = verdict
+def traces_of(reads: Iterable[Read]) -> dict[Key, Trace]:
+    """Whole traces, settled, for those who have all of their spans at hand."""
+    traces: dict[Key, Trace] = {}
+    for read in reads:
+        for link in read.links:
+            traces.setdefault((read.project, link.trace_id), Trace()).link(link)
+        for use in read.uses:
+            traces.setdefault((read.project, use.trace_id), Trace()).facts[use.span_id] = fact(use)
+    for trace in traces.values():
+        trace.settle()
+    return traces
+
+
+def differing(key: Key, trace: Trace, known: Mapping[str, Place]) -> list[Verdict]:
+    """The places of a settled trace that are others than those known."""
+    changed = {
+        span_id: trace.places.get(span_id, NOWHERE)
+        for span_id in trace.facts
+        if trace.places.get(span_id, NOWHERE) != known.get(span_id, NOWHERE)
+    }
+    return _verdicts(key, trace, changed)
+
+
+def _verdicts(key: Key, trace: Trace, places: Mapping[str, Place]) -> list[Verdict]:
     return [
-        Verdict(*key, span_id, trace.facts[span_id].start, span_id in verdict)
-        for span_id in differing
-        if span_id in trace.facts
+        Verdict(*key, span_id, trace.facts[span_id].start, places[span_id])
+        for span_id in sorted(places)
     ]
 
 
-def verdicts_of(reads: Iterable[Read]) -> Mapping[Key, Settled]:
-    """Uses and repeats of whole traces, for those who have all of their spans at hand."""
-    traces: dict[Key, _Trace] = {}
-    for read in reads:
-        for link in read.links:
-            traces.setdefault((read.project, link.trace_id), _Trace()).link(link)
-        for use in read.uses:
-            traces.setdefault((read.project, use.trace_id), _Trace()).facts[use.span_id] = fact(use)
-    return {
-        key: (trace.facts, repeated(trace.parents, trace.facts.values()))
-        for key, trace in traces.items()
-    }
-
-
-__all__ = ["Key", "Settled", "TraceBook", "Verdict", "verdicts_of"]
+__all__ = ["NOWHERE", "Key", "Place", "Trace", "TraceBook", "Verdict", "differing", "traces_of"]

@@ -39,12 +39,23 @@ _ERROR = 2  # Status.StatusCode in OTLP
 
 
 class Link(NamedTuple):
-    """Where a span hangs; `boundary` as in `BOUNDARIES`. Ids are hex."""
+    """Where a span hangs, and what it says for those below it. Ids are hex.
+
+    Attributes:
+        trace_id, span_id, parent_span_id: Of the span.
+        boundary: Whether its operation is one of `BOUNDARIES`.
+        said: Agent, conversation and user that it names, or ''; None when it names none.
+    """
 
     trace_id: str
     span_id: str
     parent_span_id: str
     boundary: bool
+    said: Said | None
+
+
+Said = tuple[str, str, str]
+"""Agent, conversation and user."""
 
 
 class Where(NamedTuple):
@@ -162,10 +173,18 @@ def open_uses(payload: bytes) -> Read:
                 parent = above.hex() if any(above) else ""
                 texts = _wanted(span.attributes)
                 if not texts:
-                    links.append(Link(trace_id, span_id, parent, False))
+                    links.append(Link(trace_id, span_id, parent, False, None))
                     continue
                 columns = normalise(texts, root=not parent)
-                links.append(Link(trace_id, span_id, parent, columns["operation"] in BOUNDARIES))
+                links.append(
+                    Link(
+                        trace_id,
+                        span_id,
+                        parent,
+                        columns["operation"] in BOUNDARIES,
+                        said(texts, columns),
+                    )
+                )
                 usage = read(texts, columns)
                 if usage.any or (columns["operation"] in CALLS and span.status.code != _ERROR):
                     start = span.start_time_unix_nano
@@ -175,6 +194,13 @@ def open_uses(payload: bytes) -> Read:
                     )
                     uses.append(use_of(texts, columns, usage, where))
     return Read(project, links, uses)
+
+
+def said(texts: Mapping[str, str], columns: Mapping[str, Any]) -> Said | None:
+    """What a span says for those below it."""
+    user = "" if RARE.isdisjoint(texts) else _first(texts, named.USER)
+    agent, conversation = columns["agent"], columns["conversation"]
+    return (agent, conversation, user) if agent or conversation or user else None
 
 
 def use_of(texts: Mapping[str, str], columns: Mapping[str, Any], usage: Usage, where: Where) -> Use:
@@ -221,4 +247,16 @@ def _service(pairs: Any) -> str:
     return ""
 
 
-__all__ = ["BOUNDARIES", "CALLS", "Link", "Read", "Use", "Where", "open_uses", "price", "use_of"]
+__all__ = [
+    "BOUNDARIES",
+    "CALLS",
+    "Link",
+    "Read",
+    "Said",
+    "Use",
+    "Where",
+    "open_uses",
+    "price",
+    "said",
+    "use_of",
+]

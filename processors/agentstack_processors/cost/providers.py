@@ -78,7 +78,7 @@ LOCAL: Final = frozenset(
     {
         "ollama", "vllm", "lmstudio", "lm_studio", "lm-studio", "llama.cpp", "llama_cpp",
         "llamacpp", "localai", "local", "mlx", "tgi", "text-generation-inference", "sglang",
-        "gpt4all",        "openai_compatible", "openai-compatible", "huggingface_local", "transformers",
+        "gpt4all", "openai_compatible", "openai-compatible", "huggingface_local", "transformers",
     }
 )  # fmt: skip
 

@@ -18,7 +18,10 @@ COLUMNS: Final = (
     "estimated", "price_version", "generation", "version",
 )  # fmt: skip
 
-REPEAT_COLUMNS: Final = ("project_id", "time", "trace_id", "span_id", "repeated", "version")
+PLACE_COLUMNS: Final = (
+    "project_id", "time", "trace_id", "span_id", "repeated", "agent", "conversation", "user_id",
+    "version",
+)  # fmt: skip
 
 _UNKNOWN = (None, None, None, None, None)
 _BILLION = 1_000_000_000
@@ -78,4 +81,4 @@ def text(amount: Decimal) -> str:
     return format(amount, "f") if amount else "0"
 
 
-__all__ = ["COLUMNS", "REPEAT_COLUMNS", "row", "text", "when"]
+__all__ = ["COLUMNS", "PLACE_COLUMNS", "row", "text", "when"]

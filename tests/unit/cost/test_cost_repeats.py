@@ -7,7 +7,7 @@ import itertools
 import random
 
 import pytest
-from agentstack_processors.cost.book import TraceBook, verdicts_of
+from agentstack_processors.cost.book import NOWHERE, TraceBook, traces_of
 from agentstack_processors.cost.calls import open_uses
 
 from tests.fakes.agent_traces import AgentTrace, usage
@@ -26,11 +26,11 @@ def counted(trace: AgentTrace) -> set[str]:
     for order in orders:
         book, repeated = TraceBook(), {}
         for now, read in enumerate(order):
-            repeated |= {each.span_id: each.repeated for each in book.observe([read], now)}
+            repeated |= {each.span_id: each.place.repeated for each in book.observe([read], now)}
         answers.add(frozenset(uses - {span for span, is_it in repeated.items() if is_it}))
     assert len(answers) == 1, "the order of arrival must not matter"
-    [(_, whole)] = verdicts_of(reads).values()
-    assert uses - whole == set(*answers)
+    [whole] = traces_of(reads).values()
+    assert {span for span in uses if not whole.places.get(span, NOWHERE).repeated} == set(*answers)
     return set(*answers)
 
 
@@ -243,7 +243,7 @@ def test_what_the_book_forgot_has_to_be_loaded_before_more_is_said() -> None:
         book.observe([open_uses(other.requests[0])], now=first.start + 2 + n)
     key = (first.project, first.trace_id.hex())
     assert book.missing(whole[:1]) == {key: first.start}
-    book.load(key, whole[1], ())
+    book.load(key, whole[1], {})
     [verdict] = book.observe(whole[:1], now=first.start + 100)
-    assert (verdict.span_id, verdict.repeated) == (agent.hex(), True)
+    assert (verdict.span_id, verdict.place.repeated) == (agent.hex(), True)
     assert call.hex() != agent.hex()

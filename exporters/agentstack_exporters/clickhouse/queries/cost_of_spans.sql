@@ -5,7 +5,7 @@ SELECT
     span_id, total_cost AS cost, currency, cost_status, priced_as, estimated, price_version,
     (project_id, span_id) IN (
         SELECT project_id, span_id
-        FROM cost_repeats FINAL
+        FROM cost_places FINAL
         WHERE trace_id = {trace:String} AND repeated
     ) AS is_repeated
 FROM cost_metrics FINAL
