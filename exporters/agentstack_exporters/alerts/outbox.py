@@ -217,7 +217,7 @@ def _count(connection: sqlite3.Connection, channel: str) -> int:
 def _told(connection: sqlite3.Connection, channel: str, group: str) -> float:
     sql = "SELECT at FROM told WHERE channel = ? AND group_key = ?"
     row = connection.execute(sql, (channel, group)).fetchone()
-    return float(row[0]) if row else 0.0
+    return float(row[0]) if row else float("-inf")
 
 
 def _tell(connection: sqlite3.Connection, channel: str, group: str, now: float) -> None:

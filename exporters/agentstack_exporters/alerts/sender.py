@@ -89,6 +89,7 @@ class Sender:
         self._first = first_seconds
         self._stopping = threading.Event()
         self._work = threading.Event()
+        self._resting = False
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -111,6 +112,7 @@ class Sender:
 
     def step(self) -> float:
         """Send one message if one is due; returns the seconds to wait before the next look."""
+        self._resting = False
         try:
             pause = self._until_due() or self._rate.wait(time.monotonic())
             if pause:
@@ -134,7 +136,7 @@ class Sender:
 
     def _sleep(self, pause: float) -> None:
         # While the channel is to be left alone, news are no reason to call it.
-        (self._stopping if self.sent.error else self._work).wait(pause)
+        (self._stopping if self._resting else self._work).wait(pause)
 
     def _send(self, waiting: Waiting) -> float:
         name = self.channel.name
@@ -162,6 +164,7 @@ class Sender:
         pause = min(self._first * 2.0 ** min(waiting.tries, 16), _LONGEST_SECONDS)
         if fault.after > 1:  # what the receiver asked for
             pause = max(pause, fault.after)
+        self._resting = True
         self.sent.retries += 1
         self._failed(str(fault))
         self._outbox.later(waiting, time.time() + pause)
