@@ -52,10 +52,11 @@ class Leak:
 class Markers:
     """Which markers a trace has shown, and who showed them: bounded."""
 
-    __slots__ = ("_seen",)
+    __slots__ = ("_seen", "_told")
 
     def __init__(self) -> None:
         self._seen: dict[str, int] = {}
+        self._told: set[int] = set()
 
     def note(self, text: SpanText) -> None:
         """Remember the markers of a text that may be a source."""
@@ -80,11 +81,17 @@ class Markers:
         people = [marker for marker, (kind, _, _) in found.items() if kind != "secret"]
         hard = sum(kind == "hard" for kind, _, _ in found.values())
         if secrets:
-            yield _leak(*self._secret(text, secrets), secrets, found)
+            yield from self._once(_leak(*self._secret(text, secrets), secrets, found), text)
         if people:
             judged = self._people(text, people, hard)
             if judged:
-                yield _leak(*judged, people, found)
+                yield from self._once(_leak(*judged, people, found), text)
+
+    def _once(self, leak: Leak, text: SpanText) -> Iterator[Leak]:
+        key = hash((leak.rule, text.tool, leak.markers))
+        if key not in self._told and len(self._told) < _MOST:
+            self._told.add(key)
+            yield leak
 
     def _secret(self, text: SpanText, secrets: list[str]) -> tuple[str, int, str]:
         if text.scope == "assistant":

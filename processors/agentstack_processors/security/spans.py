@@ -12,6 +12,9 @@ from agentstack_processors.security.texts import SpanText, texts_of
 from agentstack_processors.security.trace_state import TraceState, TraceWatch
 from agentstack_processors.security.verdict import Finding, Scope, Verdict
 
+# What a model says again is news to loops; it is never an alert of its own twice.
+_SAID_AGAIN = frozenset(("assistant", "tool_input"))
+
 
 class Judge(Protocol):
     """Whoever judges one text: an `Engine`, or a `VerdictCache` in front of one."""
@@ -61,16 +64,16 @@ class SpanJudge:
         """What was learned about services (latency, tokens, cost, tools), to be kept."""
         return self.watch.dump()
 
-    def load(self, data: bytes) -> None:
-        """Takes what `dump` gave; anything else is ignored and learning starts anew."""
-        self.watch.load(data)
+    def load(self, data: bytes) -> bool:
+        """Takes what `dump` gave; False for anything else, which changes nothing."""
+        return self.watch.load(data)
 
     def _judged(self, span: OpenSpan, state: TraceState) -> list[tuple[SpanText, Verdict]]:
         judge, most = self.engine.judge, self.watch.config.texts
         return [
             (text, judge(text.text, text.scope))
             for text in texts_of(span, state.prefixes)
-            if state.fresh(text, most) or (text.output and text.scope == "tool_input")
+            if state.fresh(text, most) or (text.output and text.scope in _SAID_AGAIN)
         ]
 
 

@@ -39,8 +39,8 @@ from agentstack_processors.security.where import Where
 
 _DELEGATES = re.compile(
     r"\b(?:follow|do(?! not)|doing|perform|execute|complete|carry out|take care of|handle|act on"
-    r"|finish|implement|comply with|process)\b.{0,80}?\b(?:instructions?|tasks?|actions?|steps|to-?dos?"
-    r"|requests?|changes|it says|is asked|listed|described|specified|mentioned|contained)\b"
+    r"|finish|implement|comply with|process)\b.{0,80}?\b(?:instructions?|tasks?|actions?|steps"
+    r"|to-?dos?|requests?|changes|it says|is asked|listed|described|specified|mentioned)\b"
     r"|\baccordingly\b"
     r"|\bwhat(?:ever)? (?:it|he|she|they|the \w+) (?:says?|asks?|wants?|requests?|tells?)\b",
     re.IGNORECASE | re.DOTALL,

@@ -43,7 +43,7 @@ class SpanText(NamedTuple):
 _TRUSTED = frozenset(("user", "system"))
 _TOOL = frozenset(("execute_tool",))
 _SEARCH = frozenset(("retrieval", "rerank"))
-_MODEL = frozenset(("chat", "text_completion", "generate_content"))
+MODEL_OPERATIONS = frozenset(("chat", "text_completion", "generate_content"))
 _WORTH_REMEMBERING = 512
 _MEMO = 16_384
 
@@ -106,7 +106,7 @@ def _found(span: OpenSpan, prefixes: Prefixes | None) -> Iterator[SpanText]:
         else:
             structured = True
             yield from _texts(span, key, text, field, prefixes)
-    if not (structured and span.operation in _MODEL):
+    if not (structured and span.operation in MODEL_OPERATIONS):
         for key, text, field in loose:
             yield from _dumped(span, key, text, field)
     for event in span.events:
@@ -119,6 +119,23 @@ def tool_of(span: OpenSpan) -> str:
         return span.tool
     name = span.name
     return name[13:] if name.startswith("execute_tool ") else name
+
+
+def ran(span: OpenSpan) -> tuple[str, str]:
+    """Arguments and result of a tool's span, each '' where it says nothing."""
+    arguments = result = ""
+    for key, text in span.attributes.items():
+        field = field_of(key)
+        if field is None or not text:
+            continue
+        scope = field.scope
+        if field.how == "loose":
+            scope = "tool_output" if field.output else "tool_input"
+        if scope == "tool_input":
+            arguments = arguments or _flat(text)
+        elif scope == "tool_output":
+            result = result or text
+    return arguments, result
 
 
 def _texts(
@@ -180,7 +197,7 @@ def _dumped(span: OpenSpan, key: str, text: str, field: Field) -> Iterator[SpanT
         return
     if operation == "embeddings":
         return
-    loose = operation not in _MODEL
+    loose = operation not in MODEL_OPERATIONS
     for said in read(decode(text), field.scope):
         trusted = said.scope in _TRUSTED
         yield SpanText(said.text, said.scope, key, trusted, said.tool, field.output, loose)
@@ -223,4 +240,4 @@ def _remembered(text: str) -> str:
     return flat(text)
 
 
-__all__ = ["Prefixes", "SpanText", "texts_of", "tool_of"]
+__all__ = ["MODEL_OPERATIONS", "Prefixes", "SpanText", "ran", "texts_of", "tool_of"]

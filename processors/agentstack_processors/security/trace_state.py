@@ -8,14 +8,18 @@ changes nothing. Traces that were quiet longest are forgotten first.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from agentstack_processors.otlp.opened import OpenSpan
 from agentstack_processors.security.alert import Alert
+from agentstack_processors.security.baselines import Baselines, Growth
+from agentstack_processors.security.baselines import Config as BaselinesConfig
 from agentstack_processors.security.leaks import Leak, Markers
+from agentstack_processors.security.loops import Answers, Call, Calls, Sign, fingerprint
+from agentstack_processors.security.structure import Structure
 from agentstack_processors.security.taint import Taint
-from agentstack_processors.security.texts import Prefixes, SpanText
+from agentstack_processors.security.texts import MODEL_OPERATIONS, Prefixes, SpanText, ran, tool_of
 from agentstack_processors.security.verdict import SCOPES, Verdict
 from agentstack_processors.security.where import Where
 from agentstack_processors.verdicts import ConfigError
@@ -35,12 +39,14 @@ class Config:
         memory: About how many bytes all of them together may take.
         texts: Most texts remembered of one trace; by hash, not by content.
         spans: Most spans remembered of one trace.
+        baselines: When a number is unusual for a service.
     """
 
     traces: int = 20_000
     memory: int = 128 * 1024 * 1024
     texts: int = 4_096
     spans: int = 4_096
+    baselines: BaselinesConfig = field(default_factory=BaselinesConfig)
 
     def validate(self) -> None:
         """Raises ConfigError that names the limit that is none."""
@@ -52,12 +58,21 @@ class Config:
 class TraceState:
     """One trace so far."""
 
-    __slots__ = ("bytes", "markers", "prefixes", "said", "seen", "spans", "taint")
+    __slots__ = (
+        "answers", "asked", "bytes", "calls", "growth", "markers", "prefixes", "ran", "said",
+        "seen", "spans", "structure", "taint",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.prefixes = Prefixes()
         self.markers = Markers()
         self.taint = Taint()
+        self.calls = Calls()
+        self.asked = Calls()
+        self.answers = Answers()
+        self.growth = Growth()
+        self.structure = Structure()
+        self.ran = False
         self.seen: dict[int, int] = {}
         self.said: dict[int, None] = {}
         self.spans: dict[tuple[str, int], tuple[Alert, ...]] = {}
@@ -98,6 +113,7 @@ class TraceWatch:
         self.config = config or Config()
         self.config.validate()
         self._traces: OrderedDict[tuple[str, str], TraceState] = OrderedDict()
+        self.baselines = Baselines(self.config.baselines)
         self.bytes = 0
 
     def __len__(self) -> int:
@@ -122,10 +138,19 @@ class TraceWatch:
         cost: float | None = None,
     ) -> list[Alert]:
         """What `span` shows together with the spans of its trace before it."""
-        del cost
         state = self.state(span)
         where = Where.of(span)
-        alerts: list[Alert] = []
+        alerts: list[Alert] = [
+            where.alert(
+                sign.rule,
+                sign.category,
+                sign.score,
+                sign.description,
+                place=sign.place,
+                attributes=dict(sign.facts),
+            )
+            for sign in self._signs(span, state, judged, cost)
+        ]
         for text, _ in judged:
             state.markers.note(text)
         for index, (text, verdict) in enumerate(judged):
@@ -133,6 +158,32 @@ class TraceWatch:
             moment = (span.end if text.output else span.start, index)
             alerts += state.taint.observe(text, verdict, moment, where)
         return alerts
+
+    def _signs(
+        self,
+        span: OpenSpan,
+        state: TraceState,
+        judged: Sequence[tuple[SpanText, Verdict]],
+        cost: float | None,
+    ) -> Iterator[Sign]:
+        yield from self.baselines.observe(span, cost)
+        yield from state.structure.note(span)
+        if span.operation == "execute_tool":
+            yield from self._tool_ran(span, state)
+        elif span.operation in MODEL_OPERATIONS:
+            yield from state.growth.note(span)
+            yield from _model_said(state, judged)
+
+    def _tool_ran(self, span: OpenSpan, state: TraceState) -> Iterator[Sign]:
+        tool = tool_of(span)
+        arguments, result = ran(span)
+        failed = span.status == "ERROR"
+        told = hash(result or span.status_message) if (result or failed) else None
+        state.ran = True
+        yield from state.calls.note(Call(tool, fingerprint(tool, arguments), told, failed))
+        news = self.baselines.tool(span, tool)
+        if news is not None:
+            yield news
 
     def rebuild(
         self, history: Iterable[tuple[OpenSpan, Sequence[tuple[SpanText, Verdict]]]]
@@ -149,10 +200,11 @@ class TraceWatch:
 
     def dump(self) -> bytes:
         """What was learned about services, to be kept."""
-        return b""
+        return self.baselines.dump()
 
-    def load(self, data: bytes) -> None:
-        """Takes what `dump` gave."""
+    def load(self, data: bytes) -> bool:
+        """Takes what `dump` gave; False for anything else, which changes nothing."""
+        return self.baselines.load(data)
 
     def _forget(self) -> None:
         while len(self._traces) > 1 and (
@@ -160,6 +212,20 @@ class TraceWatch:
         ):
             _, state = self._traces.popitem(last=False)
             self.bytes -= state.bytes
+
+
+def _model_said(state: TraceState, judged: Sequence[tuple[SpanText, Verdict]]) -> Iterator[Sign]:
+    """Answers that repeat; calls that repeat, in traces that have no spans for tools."""
+    for text, _ in judged:
+        if not text.output:
+            continue
+        if text.scope == "assistant":
+            sign = state.answers.note(text.text)
+            if sign is not None:
+                yield sign
+        elif text.scope == "tool_input" and not state.ran:
+            call = Call(text.tool, fingerprint(text.tool, text.text), None, failed=False)
+            yield from state.asked.note(call)
 
 
 def _leaked(where: Where, field: str, leak: Leak) -> Alert:
