@@ -9,7 +9,8 @@ from agentstack_exporters.clickhouse.protocol import Row
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
-from agentstack_otel.cli.text import clean, duration, one_line, tokens
+from agentstack_otel.cli.text import clean, duration, money, one_line, tokens
+from agentstack_otel.query.cost_marks import REPEATED
 from agentstack_otel.query.replay import reason
 from agentstack_otel.query.span import Span
 from agentstack_otel.query.trace import Node, Tree, summary
@@ -121,6 +122,10 @@ def headline(told: Row) -> Text:
     facts = [duration(told["duration_ms"]), f"{told['span_count']} spans"]
     if used := tokens(told["input_tokens"], told["output_tokens"]):
         facts.append(f"{used} tokens")
+    if told.get("cost") is not None:
+        facts.append(money(told["cost"]))
+    if told.get("unpriced"):
+        facts.append(f"{told['unpriced']} without a price")
     if told["errors"]:
         facts.append(f"{told['errors']} failed step" + "s" * (told["errors"] > 1))
     facts += [one_line(", ".join(told["models"]), 60)] if told["models"] else []
@@ -140,11 +145,19 @@ def _rows(tree: Tree, told: Row, width: int) -> Iterable[list[Text]]:
         if width >= _NARROW:
             used = tokens(span.input_tokens, span.output_tokens)
             cells += [Text(one_line(span.model, 22), "cyan"), Text(used, justify="right")]
+            cells.append(Text(_cost(span), "green", justify="right"))
         if bars:
             cells.append(bar(span, told["start_ns"], total, bars))
             cells[-1].pad_right(bars - cells[-1].cell_len)
         sign, style = STATUS.get(span.status, STATUS["UNSET"])
         yield [*cells, Text(f"{duration(span.duration_ms):>7}", justify="right"), Text(sign, style)]
+
+
+def _cost(span: Span) -> str:
+    """What a call cost; `—` where that is not known, nothing where it does not count."""
+    if span.row.get("cost_status", "") in ("", REPEATED):
+        return ""
+    return ("~" if span.row.get("estimated") else "") + money(span.row.get("cost"))
 
 
 def _aligned(rows: Iterable[list[Text]], width: int) -> Iterable[Text]:

@@ -9,7 +9,7 @@ from agentstack_exporters.clickhouse.protocol import Row, Store
 from agentstack_exporters.clickhouse.queries import load
 from agentstack_processors.verdicts import AgentStackError, ConfigError
 
-from agentstack_otel.query import marks
+from agentstack_otel.query import cost_marks, marks
 from agentstack_otel.query.traces import Filter, recent
 
 _ID = re.compile(r"[0-9a-f]{4,32}")
@@ -55,7 +55,7 @@ def resolve(store: Store, wanted: str, project: str = "") -> str:
 
 
 def spans(store: Store, wanted: str, project: str = "") -> list[Row]:
-    """Rows of `trace_spans.sql`, with `alerts`, for the trace `wanted` names.
+    """Rows of `trace_spans.sql`, with `alerts` and costs, for the trace `wanted` names.
 
     Errors as in `resolve`.
     """
@@ -64,7 +64,7 @@ def spans(store: Store, wanted: str, project: str = "") -> list[Row]:
     rows = store.query(load("trace_spans"), {"project": project, "trace_id": trace_id})
     if not rows:
         raise NotFound(f"no trace {trace_id}; `agentstack traces` lists those there are")
-    return marks.attach(store, rows, project)
+    return cost_marks.attach(store, marks.attach(store, rows, project), project)
 
 
 __all__ = ["NotFound", "resolve", "spans"]

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from agentstack_exporters.clickhouse.protocol import Row
 
+from agentstack_otel.query import cost_marks
 from agentstack_otel.query.span import Span, from_row, usage
 
 
@@ -134,7 +135,7 @@ def _set_depths(tree: Tree) -> None:
 
 
 def summary(tree: Tree) -> Row:
-    """The trace in one row: name, service, start_ns, duration_ms, counts, tokens, status."""
+    """The trace in one row: name, service, start_ns, duration_ms, counts, tokens, cost, status."""
     spans, root = tree.spans, tree.root
     start = min(span.start for span in spans)
     tokens = usage(spans).values()
@@ -152,6 +153,7 @@ def summary(tree: Tree) -> Row:
         "models": [model for model, _ in models.most_common()],
         "input_tokens": sum(used[0] for used in tokens),
         "output_tokens": sum(used[1] for used in tokens),
+        **cost_marks.total(span.row for span in spans),
         "conversation": next((span.conversation for span in spans if span.conversation), ""),
         "complete": tree.complete,
     }

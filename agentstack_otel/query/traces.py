@@ -10,7 +10,7 @@ from agentstack_exporters.clickhouse.protocol import Row, Store
 from agentstack_exporters.clickhouse.queries import load
 from agentstack_processors.verdicts import ConfigError
 
-from agentstack_otel.query import marks
+from agentstack_otel.query import cost_marks, marks
 
 _HOUR = 3_600_000_000_000
 _WINDOWS = (_HOUR, 24 * _HOUR, 7 * 24 * _HOUR)
@@ -49,7 +49,7 @@ class Filter:
 
 
 def recent(store: Store, wanted: Filter, now_ns: int | None = None) -> list[Row]:
-    """Rows of `trace_summaries.sql`, newest trace first, with `alerts` and `severity`.
+    """Rows of `trace_summaries.sql`, newest first, with `alerts`, `severity`, `cost`, `unpriced`.
 
     Looks at the last hour, then the last day, then the last week, then everything, until there are
     enough: the common question reads little.
@@ -89,7 +89,8 @@ def _summaries(store: Store, project: str, ids: list[str]) -> list[Row]:
         return []
     bounds = store.query(load("trace_bounds"), {"ids": ids})
     params = {"project": project, "ids": ids, "first": int(bounds[0]["first_ns"])}
-    return marks.mark(store, store.query(load("trace_summaries"), params), project)
+    rows = marks.mark(store, store.query(load("trace_summaries"), params), project)
+    return cost_marks.mark(store, rows, project)
 
 
 __all__ = ["Filter", "recent"]

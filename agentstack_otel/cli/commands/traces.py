@@ -12,7 +12,7 @@ from agentstack_exporters.clickhouse.protocol import Row
 from agentstack_otel.cli.exits import DONE, NOTHING
 from agentstack_otel.cli.options import json_option, source_options
 from agentstack_otel.cli.source import Where, opened
-from agentstack_otel.cli.text import ago, duration, json_text, one_line, tokens
+from agentstack_otel.cli.text import ago, duration, json_text, money, one_line, tokens
 from agentstack_otel.query.times import since as since_ns
 from agentstack_otel.query.traces import Filter
 
@@ -98,7 +98,9 @@ def _show(rows: list[Row]) -> None:
     table.add_column("", width=1)
     # Enough of the id to use it; all of it where there is room.
     digits = 32 if screen.width >= _ROOMY else 12 if wide else 8
-    numbers = (("tokens", 11), ("spans", 5), ("took", 7), ("started", 8))[0 if wide else 1 :]
+    numbers = (("tokens", 11), ("cost", 7), ("spans", 5), ("took", 7), ("started", 8))[
+        0 if wide else 2 :
+    ]
     texts = (("run", 5), ("service", 2), ("model", 3)) if wide else (("run", 1),)
     columns = 2 + len(numbers) + len(texts)
     left = screen.width - 2 * columns - 1 - digits - sum(width for _, width in numbers)
@@ -129,6 +131,7 @@ def _cells(row: Row, digits: int, wide: bool, now: int) -> list[str | Text]:
         Text(one_line(row["service"], 40)),
         Text(one_line(", ".join(row["models"]), 60)),
         tokens(row["input_tokens"], row["output_tokens"]),
+        money(row["cost"]) if row.get("cost") or row.get("unpriced") else "",
     ]
     return [
         Text(sign, style),
