@@ -27,7 +27,7 @@ SCOPE_WEIGHTS: Mapping[str, Mapping[Scope, float]] = {
 LESSER = 0.4
 """Share of its weight that each finding after the heaviest adds."""
 
-RULES_ALONE = 50
+RULES_ALONE = 40
 """Rules that reach this raise an alert whatever the statistics say."""
 RULES_AGREE = 22
 """Rules that reach this raise an alert if the statistics agree."""

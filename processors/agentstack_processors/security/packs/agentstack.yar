@@ -19,7 +19,7 @@ rule reverse_shell {
 rule encoded_powershell {
   meta:
     category = "obfuscation"
-    weight = 48
+    weight = 34
     description = "PowerShell with an encoded or downloaded command."
   strings:
     $encoded = /powershell(\.exe)?\s[^\n]{0,80}-e(nc|ncodedcommand)?\s+[A-Za-z0-9+\/=]{40,}/ nocase
