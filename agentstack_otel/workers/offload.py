@@ -144,9 +144,12 @@ class Offload:
             self._running()
 
     def close(self) -> None:
-        """End the child. Idempotent."""
+        """End the child, in the middle of a call if there is one. Idempotent."""
+        self._closed = True
+        child = self._child
+        if child is not None:
+            child.process.kill()
         with self._lock:
-            self._closed = True
             self._end()
 
     # --- with the lock held
@@ -157,12 +160,10 @@ class Offload:
         if self._child is not None and self._child.process.poll() is not None:
             logger.warning("%s: the process %s", self._name, self._child.ending())
             self._end()
-        if self._child is None:
-            self._child = self._spawn()
-        return self._child
+        return self._child or self._spawn()
 
     def _spawn(self) -> _Child:
-        child = _Child(self._name)
+        child = self._child = _Child(self._name)
         seconds = self._config.start_seconds
         try:
             child.send(self._boot)
@@ -170,7 +171,7 @@ class Offload:
             if kind != "ok":
                 raise ChildDied(f"said {value[1]}")
         except ChildDied as fault:
-            child.end()
+            self._end()
             raise Retry(f"the {self._name} process does not come up: it {fault.reason}") from None
         self.starts += 1
         logger.info("%s: process %d is up", self._name, child.process.pid)

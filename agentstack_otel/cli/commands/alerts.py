@@ -231,14 +231,17 @@ def _show(rows: list[Row]) -> None:
     screen = console()
     wide = screen.width >= _NARROW
     table = Table(box=None, padding=(0, 1), header_style="dim")
-    table.add_column("alert", no_wrap=True, width=8)
-    table.add_column("severity", no_wrap=True)
-    table.add_column("rule", overflow="ellipsis", no_wrap=True, max_width=32 if wide else 18)
-    if wide:
-        table.add_column("trace", no_wrap=True, width=8)
-        table.add_column("service", overflow="ellipsis", no_wrap=True, max_width=16)
-    table.add_column("what", overflow="ellipsis", no_wrap=True)
-    table.add_column("when", justify="right", no_wrap=True)
+    widths = {"alert": 8, "severity": 12, "rule": 36 if wide else 20}
+    widths |= {"trace": 8, "service": 14} if wide else {}
+    left = screen.width - sum(widths.values()) - 2 * (len(widths) + 2) - 8
+    for name, width in {**widths, "what": max(8, left), "when": 8}.items():
+        table.add_column(
+            name,
+            justify="right" if name == "when" else "left",
+            overflow="ellipsis",
+            no_wrap=True,
+            width=width,
+        )
     now = time.time_ns()
     for row in rows:
         style = "dim" if row["status"] == "ACKNOWLEDGED" else SEVERITY.get(row["severity"], "")
