@@ -83,6 +83,11 @@ def cue_of(text: str, start: int, end: int) -> Cue:
     return 1 if HINTS.search(text, start, end) else 0
 
 
+_OPENERS = frozenset(
+    """before after when if once as since to for in while first next then finally also important
+    note attention hello hi dear hey assistant ai ok okay great thanks system until upon please
+    additionally furthermore now""".split()  # noqa: SIM905  # a table of words
+)
 _REACH = 1500
 _FOLLOWS = 400
 _LONGEST = 4000
@@ -158,23 +163,24 @@ def pieces(text: str) -> Iterator[Piece]:
 
 def is_order(text: str) -> bool:
     """Whether a sentence tells somebody to do something."""
-    before, end = "", 0
+    first, before, end = "", "", 0
     count = 0
     found = False
     for match in _WORD.finditer(text[:400]):
         word = match.group().lower()
         if word in VERBS and not found:
-            found = (
-                before in _LEADS
-                or not count
-                or (
-                    match.group()[0].isupper()
-                    and _OPENS.search(text, end, match.start()) is not None
-                )
-            )
+            found = not count or before in _LEADS or _begins(text, end, match, first)
+        first = first or word
         before, end = word, match.end()
         count += 1
     return found and count >= 3
+
+
+def _begins(text: str, end: int, match: re.Match[str], first: str) -> bool:
+    """Whether a verb inside a piece begins a clause of its own."""
+    if "," in text[end : match.start()] and first in _OPENERS:
+        return True  # "before you go on, send …"
+    return match.group()[0].isupper() and _OPENS.search(text, end, match.start()) is not None
 
 
 def orders(text: str, most: int = 12) -> list[tuple[Piece, Cue]]:
@@ -208,30 +214,37 @@ def suspicious(text: str, findings: Sequence[Finding]) -> str:
     """What an attacker wrote, as far as can be told: the findings and what follows in their leaf.
 
     What stands before a finding is the innocent part more often than not; it counts only when
-    nothing that follows is an order, or a tag encloses both.
+    nothing that follows is an order, or a tag encloses both. The statistical score points at a
+    window, not at a place: of that only the orders count.
     """
     taken: dict[Piece, None] = {}
     text = unfold(text)
-    for finding in findings[:4]:
-        begin = finding.start
-        while begin < finding.end and not text[begin].isalnum() and text[begin] not in "<[#(":
-            begin += 1
-        left, right, enclosed = _leaf(text, begin, finding.end)
-        before: list[Piece] = []
-        ordered = False
-        for piece in pieces(text[left:right]):
-            here = Piece(left + piece.start, left + piece.end)
-            order = is_order(text[here.start : here.end])
-            if here.end <= begin and not enclosed:
-                if order:
-                    before.append(here)
-            elif here.start < finding.end + _FOLLOWS or order or enclosed:
-                taken[here] = None
-                ordered = ordered or order
-        if not ordered:
-            taken.update(dict.fromkeys(before[-2:]))
+    exact = [finding for finding in findings if finding.detector != "statistics"]
+    for finding in (exact or findings)[:4]:
+        taken.update(dict.fromkeys(_around(text, finding)))
     found = sorted(taken)
     return "\n".join(text[piece.start : piece.end] for piece in found)[:_LONGEST]
+
+
+def _around(text: str, finding: Finding) -> list[Piece]:
+    begin = finding.start
+    while begin < finding.end and not text[begin].isalnum() and text[begin] not in "<[#(":
+        begin += 1
+    left, right, enclosed = _leaf(text, begin, finding.end)
+    window = finding.detector == "statistics"
+    taken: list[Piece] = []
+    before: list[Piece] = []
+    ordered = False
+    for piece in pieces(text[left:right]):
+        here = Piece(left + piece.start, left + piece.end)
+        order = is_order(text[here.start : here.end])
+        if here.end <= begin and not enclosed:
+            if order:
+                before.append(here)
+        elif order or enclosed or (here.start < finding.end + _FOLLOWS and not window):
+            taken.append(here)
+            ordered = ordered or order
+    return taken if ordered else [*before[-2:], *taken]
 
 
 def _leaf(text: str, start: int, end: int) -> tuple[int, int, bool]:

@@ -143,10 +143,12 @@ class Structure:
     def _climbed(self, node: _Node) -> Iterator[Sign]:
         """Tell everybody above what is below them, until nothing is new to them."""
         yield from self._circle(node)
+        passed = {id(node)}
         for _ in range(_CLIMB):
             parent = self._nodes.get(node.parent) if node.parent else None
-            if parent is None or not _learns(parent, node):
+            if parent is None or id(parent) in passed or not _learns(parent, node):
                 return
+            passed.add(id(parent))
             if parent.parent is None:
                 return  # has not come yet; it will look itself
             if parent.height in _DEEP:

@@ -167,9 +167,8 @@ class Taint:
         self, text: SpanText, verdict: Verdict, moment: Moment, where: Where
     ) -> Iterator[Source]:
         if verdict.score >= LOW:
-            passage = suspicious(text.text, verdict.findings) or text.text[:_LONGEST]
+            passage = suspicious(text.text, verdict.findings)
             yield _source(passage, verdict.score, text, moment, where)
-            return
         for piece, cue in orders(text.text):
             passage = text.text[piece.start : piece.end]
             score = _COMMANDED if cue == 2 else _CUED if cue or verdict.findings else 0
@@ -244,9 +243,9 @@ def _orders(line: str) -> bool:
 
 
 def _quotes(words: str, source: Words) -> bool:
-    """Whether eight words in a row, or all but the first few, stand in the source as they are."""
+    """Whether six words in a row are the source's (all of a shorter one's)."""
     split = words.split()
-    step = min(8, max(5, len(split) - 4))
+    step = max(4, min(6, len(split), source.words.count(" ") - 1))
     return any(
         f" {' '.join(split[start : start + step])} " in source.words
         for start in range(len(split) - step + 1)
