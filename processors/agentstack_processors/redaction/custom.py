@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Patterns and allow-lists of an installation's own: compiled, and refused if they could run away."""
+"""Patterns and allow-lists of an installation's own; refused if they could run away."""
 
 from __future__ import annotations
 

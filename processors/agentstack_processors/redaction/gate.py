@@ -69,7 +69,7 @@ class Gate:
                 met.append(pattern)
         if reading.runs:
             self._with_tokens(reading, met)
-        if reading.clusters or b"0000" in reading.folded:
+        if reading.clusters:
             self._with_numbers(reading, words, met)
         if self._rooted and _ROOT in reading.forms:
             _meet(self._rooted, reading.forms, met)
@@ -92,14 +92,10 @@ class Gate:
                 met.append(pattern)
 
     def _with_numbers(self, reading: Reading, words: _Words, met: list[Pattern]) -> None:
-        if not self._contexts and not reading.clusters:
-            return
         context, numbers = reading.context, reading.numbers
         for pattern, needed, shapes in self._contexts:
             if not needed.isdisjoint(context) and (not shapes or _any_of(shapes, numbers)):
                 met.append(pattern)
-        if not reading.clusters:
-            return
         for pattern, shapes, needles in self._numbers:
             if _any_of(shapes, numbers) and (not needles or pattern.near or words.any_of(needles)):
                 met.append(pattern)

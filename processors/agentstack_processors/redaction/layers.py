@@ -4,6 +4,9 @@ r"""Text that hides in text: `%40`, base64, and values split over the parts of o
 Each layer gives a text that is easier to read and the way back to the original: what is found in
 it is cut out there. Bounded: percent signs are read at any depth in one pass, base64 shrinks by a
 quarter with each step and only ASCII text is looked for in it, parts are joined near their ends.
+
+A text in which none of `PERCENT`, `BASE64` (at the begin of a run) and two of `PART_KEYS` stands
+has nothing below its surface.
 """
 
 from __future__ import annotations
@@ -13,19 +16,22 @@ import binascii
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 # %40, %2540, %252540; only what stands for ASCII from space to tilde.
-_PERCENT = re.compile(r"%(?:25)*([2-7][0-9A-Fa-f])")
+PERCENT = re.compile(r"%(?:25)*([2-7][0-9A-Fa-f])")
 # Four characters of base64 that stand for three of ASCII, four times over (see `decoded`).
 _QUANTUM = r"[A-Za-f][A-HQ-Xg-nw-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9+/_\-]"
-_BASE64 = re.compile(rf"(?<![A-Za-z0-9+])((?:{_QUANTUM}){{3,}}[A-Za-z0-9+/_\-]*)={{0,2}}")
+BASE64 = re.compile(rf"(?<![A-Za-z0-9+])(?:{_QUANTUM}){{3,}}[A-Za-z0-9+/_\-]*={{0,2}}")
 _LINE = range(56, 80)  # characters of a line of base64 that goes on in the next
+_NEXT_LINE = re.compile(r"\r?\n([A-Za-z0-9+/_\-]{1,80}={0,2})(?![A-Za-z0-9+/_\-])")
+_NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/_\-]+")
 _URL_SAFE = str.maketrans("-_", "+/")
 MAX_DEPTH = 3  # base64 in base64 in base64
 
-_PART_KEYS = ("text", "content", "delta", "arguments", "partial_json", "output_text", "thinking")
+PART_KEYS = ("text", "content", "delta", "arguments", "partial_json", "output_text", "thinking")
 _PART = re.compile(
-    r'"(?:' + "|".join(_PART_KEYS) + r')"\s{0,4}:\s{0,4}"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL
+    r'"(?:' + "|".join(PART_KEYS) + r')"\s{0,4}:\s{0,4}"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL
 )
 _BETWEEN = 600  # characters between two parts of one message, at most
 _NEAR = 160  # characters of a part, at either end, that may be half of something
@@ -66,10 +72,7 @@ class Mapped:
         cuts = [start, *self._starts[first + 1 : last + 1], end]
         if first == last:
             return []
-        return [
-            (self.original(begin), self.end(stop))
-            for begin, stop in zip(cuts, cuts[1:], strict=False)
-        ]
+        return [(self.original(begin), self.end(stop)) for begin, stop in pairwise(cuts)]
 
 
 class Percent(Mapped):
@@ -81,7 +84,7 @@ class Percent(Mapped):
         pieces: list[tuple[str, int]] = []
         self._ends: dict[int, int] = {}
         position = 0
-        for match in _PERCENT.finditer(original):
+        for match in PERCENT.finditer(original):
             start, end = match.span()
             if start > position:
                 pieces.append((original[position:start], position))
@@ -98,49 +101,44 @@ class Percent(Mapped):
 
 def percent(text: str) -> Percent | None:
     """`text` with its percent signs resolved; None where there are none."""
-    if "%" not in text or _PERCENT.search(text) is None:
+    if "%" not in text or PERCENT.search(text) is None:
         return None
     return Percent(text)
 
 
 def decoded(text: str, runs: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int, str]]:
-    """Text that stands as base64 in the runs of `text`, as (start, end, what it says).
+    """Text that stands as base64 where the runs of `text` begin, as (start, end, what it says).
 
     The first character of base64 that says something in ASCII is one of 32, the second one of 32,
     the third one of 32: one random run in 512 looks like it for twelve characters, so that
     identifiers and images are hardly ever decoded.
     """
-    for start, end in _paragraphs(text, runs):
-        body = text[start:end]
-        if "\n" in body:
-            said = _decode(re.sub(r"[\r\n=]", "", body)) if _BASE64.match(body) else ""
-            if said:
-                yield start, end, said
+    done = 0
+    for begin, _ in runs:
+        if begin < done:
             continue
-        for match in _BASE64.finditer(text, start, end):
-            said = _decode(match[1])
-            if said:
-                yield match.start(), match.end(), said
-
-
-def _paragraphs(text: str, runs: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Runs, with lines of base64 that follow one another taken together."""
-    begin = stop = -1
-    for start, end in runs:
-        gap = text[stop:start] if 0 <= start - stop <= 2 else None
-        if begin >= 0 and gap in ("\n", "\r\n") and _goes_on(text, begin, stop):
-            stop = end
+        match = BASE64.match(text, begin)
+        if match is None and text[begin - 1 : begin] == "\\":
+            match = BASE64.match(text, begin + 1)  # the n of \n
+        if match is None:
             continue
-        if begin >= 0:
-            yield begin, stop
-        begin, stop = start, end
-    if begin >= 0:
-        yield begin, stop
+        done = _last_line(text, match.start(), match.end())
+        said = _decode(_NOT_BASE64.sub("", text[match.start() : done]))
+        if said:
+            yield match.start(), done, said
 
 
-def _goes_on(text: str, start: int, end: int) -> bool:
-    """Whether the last line of `text[start:end]` is as long as lines of base64 are."""
-    return end - max(start, text.rfind("\n", start, end) + 1) in _LINE
+def _last_line(text: str, start: int, end: int) -> int:
+    """Where base64 ends that goes on over lines of the same length."""
+    size = end - start
+    while size in _LINE:
+        line = _NEXT_LINE.match(text, end)
+        if line is None or len(line[1]) > size:
+            break
+        end = line.end()
+        if len(line[1]) < size:
+            break
+    return end
 
 
 def _decode(body: str) -> str:
@@ -157,7 +155,7 @@ def joined(text: str) -> Iterator[Mapped]:
 
     Parts follow one another with nothing but JSON between, and no other role begins.
     """
-    if text[:1] not in "[{d" or sum(text.count(f'"{key}"') for key in _PART_KEYS) < 2:
+    if text[:1] not in "[{d" or sum(text.count(f'"{key}"') for key in PART_KEYS) < 2:
         return
     pieces: list[tuple[str, int]] = []
     last = -1

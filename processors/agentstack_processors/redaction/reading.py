@@ -83,14 +83,10 @@ class Reading:
 
     @property
     def context(self) -> frozenset[bytes]:
-        """All words that stand not far before a number: of six digits, or of four as years have."""
+        """All words that stand not far before a cluster."""
         if self._context is None:
-            starts = [start for start, _ in self.clusters]
-            position = self.folded.find(b"0000")
-            while position >= 0:
-                starts.append(position)
-                position = self.folded.find(b"0000", position + BEFORE)
-            self._context = frozenset().union(*map(self.words_before, starts))
+            found = (self.words_before(start) for start, _ in self.clusters)
+            self._context = frozenset().union(*found)
         return self._context
 
     @property

@@ -120,7 +120,7 @@ class Redactor:
         self._mode = config.mode
         self._allowed = allowing(config.allow)
         self._gate = Gate(self._patterns)
-        self._requests = RequestFilter(self._patterns)
+        self._requests: RequestFilter | None = None
         self.failures = 0
 
     def scrub(self, text: str) -> str:
@@ -131,7 +131,7 @@ class Redactor:
         try:
             if len(text) < _SHORTEST or _NAME.match(text) is not None:
                 return text
-            found = self._search(text)
+            found = self._scrub(text)
             return self._replace(text, found) if found else text
         except Exception:
             self.failures += 1
@@ -156,7 +156,7 @@ class Redactor:
         """
         return [
             Find(found.start, found.end, self._patterns[found.rank].name)
-            for found in self._search(text)
+            for found in self._scrub(text)
         ]
 
     def scrub_attribute(self, key: str, text: str) -> str:
@@ -179,6 +179,8 @@ class Redactor:
         True says no more than: open it and look.
         """
         try:
+            if self._requests is None:  # only servers judge requests
+                self._requests = RequestFilter(self._patterns)
             return self._requests.suspicious(data)
         except Exception:
             return True
@@ -220,7 +222,7 @@ class Redactor:
         for part, begin in pieces:
             found += [
                 item._replace(start=item.start + begin, end=item.end + begin)
-                for item in self._search(part)
+                for item in self._scrub(part)
             ]
         merged = _merge(found)
         return [
@@ -239,7 +241,7 @@ class Redactor:
             for part, begin in pieces
         ]
 
-    def _search(self, text: str, depth: int = 0) -> list[_Found]:
+    def _scrub(self, text: str, depth: int = 0) -> list[_Found]:
         """All finds in `text`, in order and without overlap."""
         view: View | None = None
         if "\\u" in text and HIDING.search(text) is not None:
@@ -281,7 +283,7 @@ class Redactor:
                 found.append(item._replace(start=start, end=end))
         if depth < layers.MAX_DEPTH and reading.runs:
             for start, end, said in layers.decoded(text, reading.runs):
-                inner = self._search(said, depth + 1)
+                inner = self._scrub(said, depth + 1)
                 if inner:
                     found.append(inner[0]._replace(start=start, end=end))
         for whole in layers.joined(text):

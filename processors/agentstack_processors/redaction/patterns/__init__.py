@@ -19,7 +19,7 @@ Each row (`row.Pattern`) says, cheapest question first:
 `default`   False: looked for only where a configuration names the type
 `token`     the literal begins a run of `reading.RUN` characters, or stands just before one
 `context`   one of these words stands in the `reading.BEFORE` characters before a number of six
-            digits, or of four as years have; each holds one of `words`
+            digits; each holds one of `words`
 `near`      the words stand near the number, and the search asks for them itself
 =========== ======================================================================================
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from agentstack_processors.redaction import validators
@@ -21,21 +22,24 @@ if TYPE_CHECKING:
 
 # What stands between a name and its value: `=`, `:`, `=>`, `:=`, `<-`, `>…<`, `, "`, ` is `.
 _SIGN = (
-    r"(?:[\"'`\])]{0,3}(?:</[a-z]{1,12}>\s{0,8}<[a-z]{1,12}>|[ \t]{0,4}(?:=>|:{1,3}=|\?=|->|<-|\|\||={1,3}|:|"
-    r",(?=[ \t]{0,4}[\"'`])|>(?=[^\s<=>]))"
+    r"(?:[\"'`\])]{0,3}(?:</[a-z]{1,12}>\s{0,8}<[a-z]{1,12}>"
+    r"|[ \t]{0,4}(?:=>|:{1,3}=|\?=|->|<-|\|\||={1,3}|:|,(?=[ \t]{0,4}[\"'`])|>(?=[^\s<=>]))"
     r"|[ \t]{1,4}(?:value=|(?i:is(?: now| set to|:)?|was|to)[ \t]))[ \t\n]{0,4})"
 )
 # The rest of the name, the sign, a quote perhaps, the value.
 PASSWORD = re.compile(
-    r"(?i:passw(?:or)?ds?|passwort|passphrase|passcode|pwd|pass|contrase(?:ñ|n)a|kennwort)"
+    r"(?i:passw(?:or)?ds?|passwort|passphrase|passcode|pwd|pass)"
     rf"(?:[_\-]?[A-Za-z0-9]{{1,12}}){{0,2}}{_SIGN}"
-    r"(?:[\"'`]([^\"'`\n]{4,128})[\"'`]|([^\s\"'`,;<>{}()\[\]&|]{4,128}))"
+    r"(?:[\"'`]([^\"'`\n]{4,128})[\"'`]|([^\s\"'`,;<>{}()\[\]|]{4,128}))"
 )
 TOKEN = re.compile(
-    r"(?i:secret|token|key|auth|credential|creds|api)[A-Za-z0-9]{0,12}(?:[_.\-][A-Za-z0-9]{1,20}){0,4}"
+    r"(?i:secret|token|key|auth|cred)[A-Za-z0-9]{0,12}(?:[_.\-][A-Za-z0-9]{1,20}){0,4}"
     rf"(?:[ \t]{{1,2}}(?i:key|token|secret|value|number|id))?{_SIGN}"
     r"[\"'`=]{0,3}(?:(?i:bearer|token|basic)[ \t])?([A-Za-z0-9_\-.~+/=%]{10,512})(?![A-Za-z0-9(\[])"
 )
+_SPOKEN = re.compile(r"(?i:[ \t](?:is|was|to|now|is:)[ \t\n]*)\Z")
+_NEXT_PARAMETER = re.compile(r"&(?=[A-Za-z_][A-Za-z0-9_.\-]{0,40}=)")
+_END_OF_NAME = re.compile(r"[^A-Za-z0-9_.\-]")
 _NAME = re.compile(r"[A-Za-z0-9_.\-]{0,48}\Z")
 _NAME_ON = re.compile(r"[A-Za-z0-9_.\-]{0,64}(?: (?:key|token|secret))?")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -105,37 +109,43 @@ def passwords(pattern: Pattern, reading: Reading) -> Iterator[Span]:
             match = pattern.regex.match(text, position)
             if match is not None:
                 group = 1 if match[1] is not None else 2
-                if _is_password(text, match, group):
-                    yield match.span(group)
+                end = _is_password(text, match, group)
+                if end:
+                    yield match.start(group), end
             position = folded.find(word, position + 1)
 
 
-def _is_password(text: str, match: re.Match[str], group: int) -> bool:
-    value, start = match[group], match.start()
-    if is_dull(value) or _CODE.match(value):
-        return False
-    following = text[match.end() : match.end() + 1]
-    head = text[start : match.start(group)]
-    spoken = head.rstrip().lower().endswith((" is", " was", " to", "now", "set to", "is:"))
+def _is_password(text: str, match: re.Match[str], group: int) -> int:
+    """Where the password ends; 0 when there is none."""
+    value, begin = match[group], match.start(group)
+    head = text[match.start() : begin]
+    spoken = _SPOKEN.search(head) is not None
     if group == 1:
-        return not spoken and " " not in value.strip() and _mixed(value)
-    value = value.rstrip(".,:!?")
-    if len(value) < 4 or following in ("(", "[", "{") or value[:1] in "=":
-        return False
+        fine = not spoken and " " not in value.strip() and _mixed(value) and not _dull(value)
+        return match.end(1) if fine else 0
+    value = _NEXT_PARAMETER.split(value, maxsplit=1)[0].rstrip(".,:!?")
+    end = begin + len(value)
+    if len(value) < 4 or value[0] == "=" or _dull(value) or text[end : end + 1] in ("(", "[", "{"):
+        return 0
     if spoken:
-        return len(value) >= 6 and _mixed(value) and _HAS_DIGIT.search(value) is not None
-    name = _NAME.search(text, max(0, start - 48), start)
-    whole = (name[0] if name else "") + re.split(r"[^A-Za-z0-9_.\-]", head, maxsplit=1)[0]
-    if _mixed(value) and (len(value) >= 5):
+        return end if len(value) >= 6 and _mixed(value) and _HAS_DIGIT.search(value) else 0
+    return end if (_mixed(value) and len(value) >= 5) or _settled(text, match, head, value) else 0
+
+
+def _dull(value: str) -> bool:
+    return is_dull(value) or _CODE.match(value) is not None
+
+
+def _settled(text: str, match: re.Match[str], head: str, value: str) -> bool:
+    """`letmein`, all small: only where a shell, a file of settings or a query says so."""
+    if "=" not in head or " " in head or len(value) < 5 or value.isupper():
+        return False
+    start = match.start()
+    if text[start - 1 : start] in ("&", "?"):
         return True
-    # letmein, all small: only where a shell, a file of settings or a query says so.
-    return (
-        "=" in head
-        and " " not in head
-        and len(value) >= 5
-        and (_ENVIRONMENT.match(whole) is not None or text[start - 1 : start] in ("&", "?"))
-        and not value.isupper()
-    )
+    before = _NAME.search(text, max(0, start - 48), start)
+    name = (before[0] if before else "") + _END_OF_NAME.split(head, maxsplit=1)[0]
+    return _ENVIRONMENT.match(name) is not None
 
 
 def _mixed(value: str) -> bool:
@@ -190,4 +200,4 @@ def _drawn(value: str) -> bool:
 
 
 def _shuffled(value: str) -> bool:
-    return sum(a.islower() and b.isupper() for a, b in zip(value, value[1:], strict=False)) >= 4
+    return sum(a.islower() and b.isupper() for a, b in pairwise(value)) >= 4

@@ -35,9 +35,10 @@ def _email(pattern: Pattern, reading: Reading) -> Iterator[Span]:
         at = match.start()
         # Cut at the nearest place a local part cannot span, so that each try is short.
         local = _local_part(text, at)
-        if local < at and text[local:at] != "git" and pattern.accept(match):
-            if _IN_URL.search(text, max(0, local - 96), local) is None:
-                yield local, match.end()
+        if local == at or text[local:at] == "git" or not pattern.accept(match):
+            continue
+        if _IN_URL.search(text, max(0, local - 96), local) is None:
+            yield local, match.end()
 
 
 def _local_part(text: str, at: int) -> int:

@@ -34,6 +34,9 @@ def _looks_secret(key: str, value: str) -> bool:
     return True
 
 
+_NOBODYS = re.compile(
+    r"(?i:\W*|x{3,}|your.*|.*[_-]here|.*example.*|change_?me|redacted|.*\*{3}.*)\Z"
+)
 _VARIABLE = re.compile(r"\$\{?\(?[A-Za-z_][A-Za-z_.]*[0-9]?[)}]?\Z|[{<\[]|%[A-Za-z_]+%?\Z|%s")
 
 
@@ -41,8 +44,8 @@ def _url(match: Match) -> bool:
     """A password in a URL that is no `${PASSWORD}` and no `<password>`."""
     value = match[1]
     return not (
-        validators.is_placeholder(value)
-        or validators.is_marker(value)
+        validators.is_marker(value)
+        or _NOBODYS.match(value) is not None
         or value.lower() in ("password", "pass", "pwd", "secret", "token", "user", "p")
         or _VARIABLE.match(value) is not None
     )
@@ -181,8 +184,6 @@ ROWS: tuple[Pattern, ...] = (
             b"pass:",
             b"pass=",
             b'pass"',
-            b"contrase",
-            b"kennwort",
         ),
         group=1,
         search=assignments.passwords,
@@ -190,7 +191,7 @@ ROWS: tuple[Pattern, ...] = (
     Pattern(
         "SECRET",
         assignments.TOKEN,
-        words=(b"secret", b"token", b"key", b"auth", b"credential", b"creds", b"api"),
+        words=(b"secret", b"token", b"key", b"auth", b"cred"),
         group=1,
         search=assignments.tokens,
     ),

@@ -172,6 +172,11 @@ def _numbered(
     )
 
 
+def _born(match: Match) -> bool:
+    """A date: three numbers, or eight digits."""
+    return len(re.split(r"\D+", match[1])) == 3 or match[1].isdigit()
+
+
 def _holder(match: Match) -> bool:
     """The number of a document: five digits at least, and a date is none."""
     value = match[1]
@@ -181,14 +186,18 @@ def _holder(match: Match) -> bool:
 
 
 _MONTH = (
-    r"(?i:jan|feb|m[aä]r|apr|ma[iy]|ju[nl]|aug|sep|o[ck]t|nov|de[cz]|ene|abr|ago|dic|f[eé]v|avr|ao[uû]"
-    r"|d[eé]c|gen|mag|giu|lug|set|ott|out)[a-zà-ÿ]{0,7}\.?"
+    r"(?i:jan|feb|m[aä]r|apr|ma[iy]|ju[nl]|aug|sep|o[ck]t|nov|de[cz]|ene|abr|ago|dic|f[eé]v|avr"
+    r"|ao[uû]|d[eé]c|gen|mag|giu|lug|set|ott|out)[a-zà-ÿ]{0,7}\.?"
 )
+_GAP = r"[^0-9\n\]]{0,32}?"
 _DATE = (
-    r"((?:[0-9]{4}([\-./ ])[01]?[0-9]\2[0-3]?[0-9]|[0-3]?[0-9]([\-./ ])[0-3]?[0-9]\3(?:[0-9]{4}|[0-9]{2})"
-    rf"|[0-3]?[0-9](?:st|nd|rd|th|\.)?[ \-]{{1,2}}(?:of |de )?{_MONTH}(?: de)?,?[ \-]{{1,2}}[12][0-9]{{3}}"
-    rf"|(?<![A-Za-z]){_MONTH}[ ]{{1,2}}[0-3]?[0-9](?:st|nd|rd|th)?,?[ ]{{1,2}}[12][0-9]{{3}}"
-    r"|(?:19|20)[0-9]{6})(?![0-9A-Za-z]))"
+    r"((?:[0-9]{4}([\-./ ])[01]?[0-9]\2[0-3]?[0-9]"
+    r"|[0-3]?[0-9]([\-./ ])[0-3]?[0-9]\3(?:[0-9]{4}|[0-9]{2})|(?:19|20)[0-9]{6})(?![0-9A-Za-z]))"
+)
+_WRITTEN = (
+    rf"((?:[0-3]?[0-9](?:st|nd|rd|th|\.)?[ \-]{{1,2}}(?:of |de )?{_MONTH}(?: de)?,?[ \-]{{1,2}}"
+    rf"|(?<![A-Za-z]){_MONTH}[ ]{{1,2}}[0-3]?[0-9](?:st|nd|rd|th)?,?[ ]{{1,2}})"
+    r"[12][0-9]{3}(?![0-9A-Za-z]))"
 )
 _IN_NUMBER = (
     r"(?<![A-Za-z0-9])([A-Za-z]{0,5}[0-9][A-Za-z0-9]{0,15}(?:[\- ][0-9][A-Za-z0-9]{0,8}){0,6})"
@@ -208,7 +217,7 @@ ROWS: tuple[Pattern, ...] = (
     Pattern(
         "SSN",
         re.compile(
-            r"(?i:ssn|social[ _\-]sec(?:urity)?|tax[ _\-]id|itin\b|taxpayer)[^0-9\n]{0,32}"
+            r"(?i:ssn|social[ _\-]sec(?:urity)?|tax[ _\-]id|itin\b|taxpayer)[^0-9\n\]]{0,32}"
             rf"([0-9]{{3}}[{DASH}]?[0-9]{{2}}[{DASH}]?[0-9]{{4}})(?![0-9])"
         ),
         words=(b"ssn", b"social-s", b"tax-id", b"itin", b"taxpayer"),
@@ -220,13 +229,11 @@ ROWS: tuple[Pattern, ...] = (
     ),
     Pattern(
         "DATE_OF_BIRTH",
-        re.compile(
-            r"(?i:birth|born|dob|gebo|gebu|naiss|naci|nasci)"
-            rf"[^0-9\n]{{0,32}}?{_DATE}"
-        ),
+        re.compile(rf"(?i:birth|born|dob|gebo|gebu|naiss|naci|nasci){_GAP}{_DATE}"),
         words=(b"birth", b"born", b"dob", b"gebo", b"gebu", b"naiss", b"naci", b"nasci"),
+        shapes=(b"0",),
         group=1,
-        accept=lambda match: len(re.split(r"[\W_]+", match[1])) >= 3 or match[1].isdigit(),
+        accept=_born,
         search=at_words,
         context=frozenset(
             (
@@ -247,16 +254,22 @@ ROWS: tuple[Pattern, ...] = (
                 b"nascita",
                 b"nascido",
                 b"nascida",
-                b"birthdays",
-                b"userdob",
                 b"births",
+                b"userdob",
             )
         ),
     ),
     Pattern(
+        "DATE_OF_BIRTH",
+        re.compile(rf"(?i:birth|born|dob|gebo){_GAP}{_WRITTEN}"),
+        words=(b"birth", b"born", b"dob", b"gebo"),
+        group=1,
+        search=at_words,
+    ),
+    Pattern(
         "PASSPORT",
         re.compile(
-            r"(?i:passport|reisepass|pasaporte|passeport|passaport)(?!\.[a-z])[^0-9\n]{0,40}?"
+            r"(?i:passport|reisepass|pasaporte|passeport|passaport)(?!\.[a-z])[^0-9\n\]]{0,40}?"
             rf"{_IN_NUMBER}{_LAST}"
         ),
         words=(b"passport", b"reisepass", b"pasaporte", b"passeport", b"passaport"),
@@ -268,10 +281,10 @@ ROWS: tuple[Pattern, ...] = (
     Pattern(
         "DRIVER_LICENSE",
         re.compile(
-            r"(?i:driv(?:er|ing)(?:['’\\ ]{0,2}s)?['’]?[ _\-]{0,2}(?:licen[cs]e|permit|lic\b|id\b|l\b)"
+            r"(?i:driv(?:er|ing)(?:['\u2019\\ ]{0,2}s)?['\u2019]?[ _\-]{0,2}(?:licen[cs]e|permit|lic\b|id\b|l\b)"
             r"|dl[ _\-]?(?:number|no|num|#|:)|f[uü]hrerschein|permis de conduire"
             r"|licencia de conduc|carteira de motorista|patente di guida)"
-            rf"[^0-9\n]{{0,40}}?{_IN_NUMBER}{_LAST}"
+            rf"[^0-9\n\]]{{0,40}}?{_IN_NUMBER}{_LAST}"
         ),
         words=(
             b"driv",

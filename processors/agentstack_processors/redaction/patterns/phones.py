@@ -39,6 +39,29 @@ _STRONG = re.compile(
     rb"(?![a-z])(?!-(?:ids?|count|code|type|model|app|version|os|sdk|size|price|plan|users?)[^a-z])"
 )
 _INITIAL = re.compile(rb"(?<![a-z])[mtfp]:-?\(?\Z")
+_SEEDS = frozenset(
+    b"""phone phones phonenr phoneno tel telefon telefono telefone telefoon telephone mobile mobil
+    mobiles cell cellular celular fax telefax whatsapp app handy fono vil telfon gsm sms hotline
+    landline puhelin rufnummer viber voicemail pager ph mob call recall calls called calling dial
+    dialing dialled dialed ring reach reached contact contacts contacted contacting text texting
+    texted answering answer registered message messages messaged office desk home work direct line
+    anrufen rufen appelez appeler llame llamar llama ligue ligar chiama chiamare chiamami bel bellen
+    soita""".split()
+)
+_ENDINGS = (
+    b"phone",
+    b"phones",
+    b"phonenumber",
+    b"phonenumbers",
+    b"phonenr",
+    b"phoneno",
+    b"mobile",
+    b"nummer",
+    b"mobilenumber",
+    b"numero",
+    b"telefon",
+    b"fax",
+)
 _GAP = re.compile(rb"[^0;{}\n]{0,36}\Z")
 _WEAK = re.compile(
     rb"(?<![a-z])(?:(?:re)?call|calls|called|calling|dial|dialing|dialled|dialed|ring|reach|reached"
@@ -55,6 +78,7 @@ _BEHIND_STRONG = re.compile(
     rb"[\-(]{0,2}(?:fax|mobile?|cell|phone|tel|handy|mob|telefax|whatsapp)(?![a-z])"
 )
 _BEHIND_WEAK = re.compile(rb"[\-(]{0,2}(?:office|home|work|desk|direct|main)(?![a-z])")
+_SOON = re.compile(rb"(?:-?[x#0-9\-]{1,9})?[\-(]{0,2}[a-z]{3}")  # a word, perhaps behind x123
 _LIST = re.compile(rb"[\-\",/|;]{0,4}(?:(?:or|and|und|oder|et|ou|y|o|e)-)?[\-\"]{0,2}\Z")
 _FOREIGN = re.compile(
     r"(?:телефон|тел|моб|звонит|факс|电话|手机|電話|手機|携帯|전화|휴대|هاتف|جوال|טלפון|τηλ|फ़ोन|फोन|โทร)"
@@ -81,7 +105,11 @@ def dashed(match: Match) -> bool:
 def in_context(pattern: Pattern, reading: Reading) -> Iterator[Span]:
     """Numbers with a word for telephones near by, in lists of them too."""
     text, folded, last = reading.text, reading.folded, -99
-    for first, _ in reading.clusters:
+    for first, behind in reading.clusters:
+        listed = first - last <= 12
+        # The cheapest question first: most numbers have no such word before or behind.
+        if not (listed or _spoken_of(reading, first) or _SOON.match(folded, behind)):
+            continue
         start = first - 1 if first and text[first - 1] == "(" else first
         match = pattern.regex.match(text, start)
         if match is None or not _possible(text, start, match):
@@ -90,7 +118,7 @@ def in_context(pattern: Pattern, reading: Reading) -> Iterator[Span]:
         if not any(shape in folded[start:end] for shape in SHAPES):
             continue
         grouped = _grouped(match[0])
-        listed = 0 <= start - last <= 12 and _LIST.match(folded[last:start]) is not None
+        listed = listed and _LIST.match(folded[last:start]) is not None
         if (grouped and listed) or _named(reading, start, end, grouped=grouped):
             last = end
             yield start, end
@@ -116,6 +144,21 @@ def _grouped(number: str) -> bool:
     return number[0] in "0(" or not number.isdigit() or 10 <= len(number) <= 11
 
 
+def _behind(behind: bytes, *, grouped: bool) -> bool:
+    if _BEHIND_STRONG.match(behind) is not None:
+        return True
+    return grouped and _BEHIND_WEAK.match(behind) is not None
+
+
+def _spoken_of(reading: Reading, start: int) -> bool:
+    """Whether any word before could be one for telephones: cheaper than the expressions."""
+    words = reading.words_before(start)
+    if not words.isdisjoint(_SEEDS):
+        return True
+    near = reading.folded[max(0, start - _REACH) : start]
+    return b"---" in near or b":" in near[-3:] or any(word.endswith(_ENDINGS) for word in words)
+
+
 def _named(reading: Reading, start: int, end: int, *, grouped: bool) -> bool:
     folded = reading.folded
     near = folded[max(0, start - _REACH) : start]
@@ -123,8 +166,7 @@ def _named(reading: Reading, start: int, end: int, *, grouped: bool) -> bool:
         return True
     if any(_GAP.match(near, strong.end()) for strong in _STRONG.finditer(near)):
         return True
-    behind = folded[end : end + 16]
-    if _BEHIND_STRONG.match(behind) or (grouped and _BEHIND_WEAK.match(behind)):
+    if _behind(folded[end : end + 16], grouped=grouped):
         return True
     return (
         b"---" in near and _FOREIGN.search(reading.text[max(0, start - _REACH) : start]) is not None

@@ -189,7 +189,8 @@ ROWS: tuple[Pattern, ...] = (
     _row(
         "API_TOKEN",
         "nvapi- fw_ tgp_v1_ csk- re_ dckr_pat_ vcp_ sbp_ sb_secret_ tskey- cfut_"
-        " AQVN t1. phc_ phx_ jina_ fc- tvly- apify_api_ e2b_ pcsk_ wandb_v1_ oy2 ABSK rpa_ bb_live_",
+        " AQVN t1. phc_ phx_ jina_ fc- tvly- apify_api_ e2b_ pcsk_ wandb_v1_ oy2 ABSK rpa_"
+        " bb_live_",
         rf"{_U}{{24,200}}(?:\.{_U}{{40,120}})?={{0,2}}",
         before="A-Za-z0-9_",
     ),
