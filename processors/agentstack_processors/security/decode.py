@@ -29,10 +29,13 @@ _BINARY = re.compile(r"(?:[01]{8}[ ,]?){6,}")
 _MORSE = re.compile(r"[.-]{1,6}(?:[ /|]{1,3}[.-]{1,6}){9,}")
 _ESCAPE = re.compile(r"\\u\{?([0-9a-fA-F]{4,6})\}?|\\x([0-9a-fA-F]{2})|\\([0-7]{3})")
 _SPACED = re.compile(
-    r"(?<![^\W_])[^\W_](?:([ .*|~/\\_-]|\n)[^\W_])(?:(?:\1|\1[ \n|/]{1,3}|[ ]{2,4})[^\W_]){6,}"
+    r"(?<![^\W_])[^\W_](?:([ .*|~/\\_-]|\n)[^\W_])(?:(?:\1|\1[ \n|/]{1,3}|[ ]{2,4})[^\W_]){3,}"
     r"(?![^\W_])"
 )
-_LEET_WORD = re.compile(r"(?<![\w@$])[a-z]*[013457@$!]+[a-z][a-z013457@$!]*(?![\w@$])")
+_TRADE = re.compile(
+    "ignor|disregard|forget|instruct|previous|prompt|system|reveal|password|secret|jailbr|unrestr"
+    "|unfilt|uncens|restrict|filter|rules|guideline|bypass|override|devel|hack"
+)
 _LEET = str.maketrans("013457@$!|", "oieastasil")
 _LEET_L = str.maketrans("013457@$!|", "oleastasil")
 _MORSE_LETTERS = dict(
@@ -43,6 +46,7 @@ _MORSE_LETTERS = dict(
         strict=True,
     )
 )
+_ASCII85 = re.compile(r"<~[!-uz\s]{10,}~>")
 _SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{8,}")
 
 Undo = Callable[[str], Iterator[View]]
@@ -99,6 +103,8 @@ def _readable(data: bytes) -> str:
 
 
 def _base64(run: str) -> str:
+    if run.islower() or run.isupper():  # a path, a name or a hexadecimal number
+        return ""
     letters = "".join(run.split()).rstrip("=").translate(str.maketrans("-_", "+/"))
     try:
         return _readable(base64.b64decode(letters[: len(letters) // 4 * 4] + _tail(letters)))
@@ -109,6 +115,13 @@ def _base64(run: str) -> str:
 def _tail(letters: str) -> str:
     rest = len(letters) % 4
     return "" if rest < 2 else letters[-rest:] + "=" * (4 - rest)
+
+
+def _ascii85(run: str) -> str:
+    try:
+        return _readable(base64.a85decode(run, adobe=True))
+    except ValueError:
+        return ""
 
 
 def _hex(run: str) -> str:
@@ -136,23 +149,24 @@ def _unescaped(text: str) -> str:
     return _ESCAPE.sub(char, text)
 
 
-def _unspaced(run: str) -> str:
-    """Letters joined; a wider gap is a gap between words."""
-    separator = run[1]
-    wide = re.split(rf"{re.escape(separator)}[ \n|/]{{1,3}}|[ ]{{2,4}}", run)
-    return " ".join(word.replace(separator, "") for word in wide)
+def _unspaced(text: str) -> str:
+    """Letters of spaced-out words joined; a wider gap is a gap between words."""
+
+    def joined(run: re.Match[str]) -> str:
+        separator = run[1]
+        wide = re.split(rf"{re.escape(separator)}[ \n|/]{{1,3}}|[ ]{{2,4}}", run[0])
+        return " ".join(word.replace(separator, "") for word in wide)
+
+    return _SPACED.sub(joined, text)
 
 
-def _unleet(text: str) -> str:
+def _unleet(text: str) -> Iterator[View]:
+    """The text with digits read as letters, if that makes words of the trade appear."""
     folded = fold(text)
-    if sum(1 for _ in zip(range(2), _LEET_WORD.finditer(folded), strict=False)) < 2:
-        return text
-    return folded.translate(_LEET)
-
-
-def _unleet_l(text: str) -> str:
-    folded = fold(text)
-    return folded.translate(_LEET_L) if "1" in folded else text
+    for table in (_LEET, _LEET_L):
+        decoded = folded.translate(table)
+        if set(_TRADE.findall(decoded)) - set(_TRADE.findall(folded)):
+            yield View("leetspeak", decoded, text, 0, len(text), exact=len(decoded) == len(text))
 
 
 def _selected(run: str) -> str:
@@ -172,7 +186,7 @@ _BACKWARDS = "erongi|dragersid|tegrof|noitcurtsni|suoiverp|tpmorp metsys|tpmorp|
 DECODERS: tuple[Decoder, ...] = (
     Decoder(
         "base64",
-        (r"[a-z0-9+/_-]{16}[a-z0-9+/_-]{8}", "[a-z0-9+/]{15}="),
+        ("[a-z0-9+/]{24}", "[a-z0-9_-]{40}", "[a-z0-9+/]{15}="),
         _runs("base64", _BASE64, _base64),
     ),
     Decoder(
@@ -180,6 +194,7 @@ DECODERS: tuple[Decoder, ...] = (
         (r"[0-9a-f]{24}", r"(?:[0-9a-f]{2}[ :,]){12}", r"(?:\\x[0-9a-f]{2}){6}"),
         _runs("hex", _HEX, _hex),
     ),
+    Decoder("ascii85", ("<~[!-u]{10}",), _runs("ascii85", _ASCII85, _ascii85)),
     Decoder("binary", (r"[01]{8}[ ,]?[01]{8}[ ,]?[01]{8}",), _runs("binary", _BINARY, _binary)),
     Decoder("morse", (r"(?:[.-]{1,5} ){5}[.-]",), _runs("morse", _MORSE, _morse)),
     Decoder("percent", ("%[0-9a-f]{2}[^%]{0,12}%[0-9a-f]{2}",), _whole("percent", unquote)),
@@ -188,17 +203,16 @@ DECODERS: tuple[Decoder, ...] = (
     Decoder(
         "spacing",
         (r"\b[a-z](?:[ .*|~/\\_-][a-z]){4}", r"\b[a-z](?:\n[a-z]){5}"),
-        _runs("spacing", _SPACED, _unspaced),
+        _whole("spacing", _unspaced),
     ),
     Decoder(
         "leetspeak",
         (r"[a-z][013457@$][a-z]", r"\b[1347@$][a-z][a-z0-9@$]*[a-z]"),
-        lambda text: iter((*_LEETS[0](text), *_LEETS[1](text))),
+        _unleet,
     ),
     Decoder("rot13", (_ROT13,), _whole("rot13", lambda text: codecs.encode(text, "rot13"))),
     Decoder("reversed", (_BACKWARDS,), _turned),
     Decoder("selectors", ("",), _runs("selectors", _SELECTORS, _selected)),
 )
-_LEETS = (_whole("leetspeak", _unleet), _whole("leetspeak", _unleet_l))
 
 __all__ = ["DECODERS", "RUN", "RUNS", "Decoder"]

@@ -25,7 +25,7 @@ VIEWS = 12
 DISGUISED = 1.15
 """Factor on the weight of what was found only after a disguise was undone."""
 STATISTICS = "statistics"
-_SCORED = ("base64", "hex", "binary", "escapes", "selectors", "percent", "entities")
+_SCORED = ("base64", "ascii85", "hex", "binary", "escapes", "selectors", "percent", "entities")
 
 
 @dataclass(frozen=True)
