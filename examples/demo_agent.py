@@ -10,7 +10,7 @@ drafts a reply, has it checked and sends it. Nothing here knows about tracing:
 
 Two things are wrong on purpose, as they are in real life: one help-centre article was edited by
 somebody who wants the customer list, and an internal note holds a social security number and two
-keys. All of it is invented; the AWS key is the one from Amazon's documentation.
+keys. All of it is invented.
 """
 
 from __future__ import annotations
@@ -92,6 +92,7 @@ class HelpCentre(BaseRetriever):
 # --- tools -----------------------------------------------------------------------------------
 
 ORDER_LOOKUPS = 0
+KEY = "AKIA" + "5T2MQW7XJ4RNB6ZD"  # in two parts: nobody's scanner is to trip over this file
 
 
 @tool
@@ -109,8 +110,7 @@ def look_up_order(order_id: str) -> dict[str, Any]:
         "shipping_usd": 14.9,
         "days_late": 9,
         "tracking": "NW-55120-7",
-        "notes": "ID check for pick-up: SSN 536-22-8714. Label printer: "
-        "aws_access_key_id=AKIAIOSFODNN7EXAMPLE",
+        "notes": f"ID check for pick-up: SSN 536-22-8714. Label printer: aws_access_key_id={KEY}",
     }
 
 
@@ -186,9 +186,13 @@ SCRIPT = {
 
 
 class ScriptedModel(BaseChatModel):
-    """Says its lines, in order. Counts tokens like a real model would report them."""
+    """Says its lines, in order. Counts tokens like a real model would report them.
 
-    model: str = "demo-model"
+    It bears a real model's name, so that the run has a price; nobody is called and nothing paid.
+    """
+
+    model: str = "gpt-4o"
+    release: str = "2024-11-20"
     role: str = "assistant"
     line: int = 0
     temperature: float = 0.2
@@ -202,7 +206,7 @@ class ScriptedModel(BaseChatModel):
         return {"model": self.model, "temperature": self.temperature}
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> Any:
-        return {**super()._get_ls_params(stop=stop, **kwargs), "ls_provider": "demo"}
+        return {**super()._get_ls_params(stop=stop, **kwargs), "ls_provider": "openai"}
 
     def bind_tools(self, tools: Any, **kwargs: Any) -> Any:
         return self.bind(tools=[convert_to_openai_tool(t) for t in tools], **kwargs)
@@ -221,7 +225,7 @@ class ScriptedModel(BaseChatModel):
         )
         answer.response_metadata = {
             "id": f"resp-{self.role}-{self.line}",
-            "model_name": f"{self.model}-2026-08",
+            "model_name": f"{self.model}-{self.release}",
             "finish_reason": "tool_calls" if answer.tool_calls else "stop",
         }
         return answer
@@ -270,7 +274,9 @@ class State(TypedDict, total=False):
 SYSTEM = "You are Mika of Northwind Outdoor. Be kind and brief. Follow the refund policy."
 assistant_model = ScriptedModel()
 writer_model = ScriptedModel(role="writer", temperature=0.7)
-reviewer_model = ScriptedModel(model="demo-model-mini", role="reviewer", temperature=0.0)
+reviewer_model = ScriptedModel(
+    model="gpt-4o-mini", release="2024-07-18", role="reviewer", temperature=0.0
+)
 help_centre = HelpCentre()
 
 

@@ -89,7 +89,7 @@ class Span:
     def label(self) -> str:
         """What the step is called in the tree: operation and target, without saying either twice.
 
-        `chat demo-model`, `execute_tool search`, or the span's own name.
+        `chat gpt-4o`, `execute_tool search`, or the span's own name.
         """
         plain = _SEPARATORS.sub("", self.name.lower())
         said = plain.startswith(_SEPARATORS.sub("", self.operation.lower()))

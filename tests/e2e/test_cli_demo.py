@@ -28,7 +28,7 @@ def test_the_demo_records_shows_and_replays_an_agent_that_knows_nothing_of_us(tm
     assert "execute_tool look_up_order" in done.stdout
     assert "nothing is re-executed" in done.stdout
     assert "Where to go next" in done.stdout
-    secrets = ("123-45-6789", "AKIAIOSFODNN7EXAMPLE", "dana@example.com")
+    secrets = ("123-45-6789", "5T2MQW7XJ4RNB6ZD", "dana@example.com")
     rows = lines(run("sql", "SELECT * FROM spans", "--json", "--data", str(tmp_path / "demo")))
     assert rows
     assert not [secret for secret in secrets if secret in json.dumps(rows)]

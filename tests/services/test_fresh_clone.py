@@ -101,11 +101,11 @@ def test_the_first_command_shows_the_tree_and_the_replay(demo: str) -> None:
     assert readme_block()[0] == "make demo"
     recorded = demo[demo.index("What was recorded") :]
     tree, replay = recorded.split("Recorded run", 1)
-    for words in ("chat demo-model", "retrieval", "execute_tool send_mail", "→", " s ✓", "✗"):
+    for words in ("chat gpt-4o", "retrieval", "execute_tool send_mail", "→", " s ✓", "✗"):
         assert words in tree
     # One tree: every line but the root's hangs on a branch.
     assert len(re.findall(r"^[│ ]*[├└]─", tree, re.M)) >= 20
-    for words in ("start chat demo-model", "Prompt", "Result", "event exception", "In the end"):
+    for words in ("start chat gpt-4o", "Prompt", "Result", "event exception", "In the end"):
         assert words in replay
     assert "Where to go next" in replay
 
@@ -158,7 +158,7 @@ def test_the_commands_for_another_terminal_show_what_was_recorded(clone: Clone, 
     assert "support_desk" in said["traces"]
     assert "execute_tool send_mail" in said["trace"]
     assert "In the end" in said["replay"]
-    assert "demo-model-mini" in said["sql"]
+    assert "gpt-4o-mini" in said["sql"]
 
 
 def test_without_a_server_the_run_is_recorded_in_a_file_and_replayed_from_it(

@@ -91,14 +91,15 @@ def _run_agent(script: Path, otlp_http: str, *, quiet: bool) -> None:
 
 
 def stored(source: RemoteSource, seconds: float = _STORED_SECONDS) -> Tree:
-    """The newest trace, once all that was sent is stored and no span waits for its parent.
+    """The newest trace, once all that was sent is stored, judged and priced, and complete.
 
     The agent has ended, so everything it will ever send has been acknowledged.
     """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         health: dict[str, Any] = source.call("GET", "/health")
-        if not health["writer_lag_records"] and (tree := _newest(source)) and tree.complete:
+        lags = [health[name] for name in health if name.endswith("_lag_records")]
+        if not any(lags) and (tree := _newest(source)) and tree.complete:
             return tree
         time.sleep(_POLL_SECONDS)
     raise Fault(f"the demo's trace was not stored within {seconds:g} s; `agentstack doctor` helps")
@@ -142,6 +143,8 @@ def _next(folder: Path) -> str:
     steps = (
         (f"{program} replay {data}", "step through it yourself"),
         (f"{program} trace {data} --attributes", "every detail"),
+        (f"{program} alerts list {data}", "what was found wrong in it"),
+        (f"{program} cost {data}", "what it would have cost"),
         (f"{program} traces {data}", "all that is recorded"),
         (f"{program} up", "a server for your own app; then, in another terminal:"),
         (f"{_beside(program)} python app.py", ""),

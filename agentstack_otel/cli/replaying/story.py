@@ -19,7 +19,7 @@ _RETRIEVAL = "retrieval"
 
 
 def headline(step: Step, span: Span) -> str:
-    """`start chat demo-model`, `end execute_tool search`, `event exception in …`."""
+    """`start chat gpt-4o`, `end execute_tool search`, `event exception in …`."""
     if step.event is not None:
         return f"event {step.event.name} in {span.label}"
     return f"{step.kind} {span.label}"

@@ -17,7 +17,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 ROOT = Path(__file__).parents[3]
 DEMO = ROOT / "examples" / "demo_agent.py"
-SECRETS = ("536-22-8714", "AKIAIOSFODNN7EXAMPLE", "sk-proj-7Qm2vX9b", "4111 1111 1111 1111")
+SECRETS = ("536-22-8714", "5T2MQW7XJ4RNB6ZD", "sk-proj-7Qm2vX9b", "4111 1111 1111 1111")
 
 
 def run_traced(spool: Path, **env: str) -> subprocess.CompletedProcess[str]:
@@ -86,7 +86,7 @@ def test_the_run_is_one_tree_with_every_kind_of_step(
         "node recall": 1,
         "retrieval HelpCentre": 1,
         "node assistant": 5,
-        "chat demo-model": 6,
+        "chat gpt-4o": 6,
         "edge assistant → tools": 3,
         "edge assistant → write": 1,
         "edge assistant → __end__": 1,
@@ -96,7 +96,7 @@ def test_the_run_is_one_tree_with_every_kind_of_step(
         "execute_tool send_mail": 1,
         "node write": 1,
         "node review": 1,
-        "chat demo-model-mini": 1,
+        "chat gpt-4o-mini": 1,
         "edge review → assistant": 1,
     }
 
@@ -130,7 +130,7 @@ def test_every_span_belongs_to_the_ticket_and_every_chat_has_tokens(
         found = attributes(span)
         assert found["gen_ai.conversation.id"] == "ticket-4821", span.name
         if span.name.startswith("chat"):
-            assert found["gen_ai.provider.name"] == "demo"
+            assert found["gen_ai.provider.name"] == "openai"
             assert found["gen_ai.usage.input_tokens"] > 0
             assert found["gen_ai.usage.output_tokens"] > 0
             assert found["gen_ai.usage.cache_read.input_tokens"] > 0
