@@ -207,7 +207,7 @@ class Taint:
         asked = self._delegates or bool(deeds_of(sink.tool) & self._actions)
         if source.score >= LOW:
             meant = asked or any(stem(word) in self._stems for word in name if word not in _VAGUE)
-            score = _injected(strong, len(values) - strong, fits, meant)
+            score = _injected(strong, len(values) - strong, fits, meant or not self._known)
             score += 10 if score and source.score >= 70 else 0
         elif not self._known or not fits or (self._delegates and source.score < _COMMANDED):
             score = 0

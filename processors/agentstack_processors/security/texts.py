@@ -42,6 +42,7 @@ class SpanText(NamedTuple):
 
 _TRUSTED = frozenset(("user", "system"))
 _TOOL = frozenset(("execute_tool",))
+_RUNS = frozenset(("invoke_agent", "invoke_workflow"))
 _SEARCH = frozenset(("retrieval", "rerank"))
 MODEL_OPERATIONS = frozenset(("chat", "text_completion", "generate_content"))
 _WORTH_REMEMBERING = 512
@@ -198,8 +199,10 @@ def _dumped(span: OpenSpan, key: str, text: str, field: Field) -> Iterator[SpanT
     if operation == "embeddings":
         return
     loose = operation not in MODEL_OPERATIONS
+    # What a run was given is what its user said; what a step was given may be anything.
+    believed = not loose or (operation in _RUNS and not field.output)
     for said in read(decode(text), field.scope):
-        trusted = said.scope in _TRUSTED
+        trusted = believed and said.scope in _TRUSTED
         yield SpanText(said.text, said.scope, key, trusted, said.tool, field.output, loose)
 
 
