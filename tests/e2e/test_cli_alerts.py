@@ -96,7 +96,7 @@ def test_alerts_are_listed_with_what_a_script_needs(where: list[str]) -> None:
         (["--rule", "no-such-rule"], False),
         (["--since", "1h"], True),
         (["--since", "2031-01-01"], False),
-        (["--status", "acknowledged"], False),
+        (["--status", "acknowledged", "--trace", trace_id(2)], False),
     ],
 )
 def test_filters(server: Server, options: list[str], found: bool) -> None:
