@@ -115,7 +115,11 @@ def _intro() -> Iterator[str]:
     yield "A value that makes no sense raises `ConfigError` when it is a keyword of `init()`."
     yield "In the environment it never stops the application: one sentence is logged and the"
     yield "default holds, except that a wrong `AGENTSTACK_CONTENT` counts as `none`, and a wrong"
-    yield "`AGENTSTACK_ENABLED` or `AGENTSTACK_COLLECTOR_URL` switches tracing off."
+    yield "`AGENTSTACK_ENABLED` or `AGENTSTACK_COLLECTOR_URL` switches tracing off. Where a type,"
+    yield "pattern or exception in `AGENTSTACK_REDACTION_*` is wrong, spans leave without texts."
+    yield ""
+    yield "`agentstack up` reads `AGENTSTACK_CONTENT` and `AGENTSTACK_REDACTION*` too, and redacts"
+    yield "by them what senders did not; it does not start with a wrong one."
     yield ""
     yield "| variable | type | default | `OTEL_*` it stands for | meaning |"
     yield "|---|---|---|---|---|"
@@ -128,7 +132,7 @@ def _rows() -> Iterator[str]:
         kind = " \\| ".join(choices) if choices else row.metadata["kind"]
         value = getattr(defaults, row.name)
         twins = ", ".join(f"`{twin.removeprefix('ms:')}`" for twin in row.metadata["otel"])
-        default = "" if value is None or value == {} else f"`{_shown(value)}`"
+        default = "" if value in (None, "", {}) else f"`{_shown(value)}`"
         yield (
             f"| `{variable(row.name)}` | {kind} | {default} "
             f"| {twins.replace('`!', 'not `')} | {row.metadata['doc']} |"

@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`AGENTSTACK_CONTENT` on the server: what becomes of prompts and results that senders kept."""
+"""`AGENTSTACK_CONTENT` and `AGENTSTACK_REDACTION_*` on the server, for what senders did not do."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from agentstack_exporters.otlp.parsing import parse
+from agentstack_exporters.otlp.redaction_settings import Redaction
 from agentstack_processors.redaction import Redactor
-from agentstack_processors.redaction import redactor as redaction
 from agentstack_processors.redaction.content import ContentPolicy
+from agentstack_processors.verdicts import ConfigError
 
 _KEY_BYTES = 32
+_WISHES = ("types", "mode", "patterns", "allow")
 
 
 class ContentRedactor:
@@ -35,12 +39,34 @@ class ContentRedactor:
             return ""
         return text if self._policy.leaves_alone(key) else self._redactor.scrub_attribute(key, text)
 
+    def scrub_parts(self, parts: Sequence[str]) -> list[str]:
+        """As `Redactor.scrub_parts`."""
+        return self._redactor.scrub_parts(parts)
+
     def suspicious(self, data: bytes) -> bool:
         """As `Redactor.suspicious`; without content every request has to be opened."""
         return self._policy.mode == "none" or self._redactor.suspicious(data)
 
 
-def make(mode: str, key_file: Path, key: str = "") -> Redactor | ContentRedactor:
+def wishes(env: Mapping[str, str]) -> Redaction:
+    """What an environment says is to be redacted and how, in the words the SDK understands.
+
+    Raises:
+        ConfigError: `AGENTSTACK_REDACTION_TYPES`, `_MODE`, `_PATTERNS` or `_ALLOW` makes no sense;
+            the sentence names it. A server, unlike the SDK, does not start then.
+    """
+    said = {name: env.get(f"AGENTSTACK_REDACTION_{name.upper()}", "").strip() for name in _WISHES}
+    try:
+        found = Redaction(**{name: parse(raw, "lines") for name, raw in said.items() if raw})
+    except ValueError as error:
+        raise ConfigError(f"AGENTSTACK_REDACTION_PATTERNS, _ALLOW: {error}") from error
+    found.validate()
+    return found
+
+
+def make(
+    mode: str, key_file: Path, key: str = "", redaction: Redaction | None = None
+) -> Redactor | ContentRedactor:
     """The redactor for a content mode.
 
     Args:
@@ -49,13 +75,16 @@ def make(mode: str, key_file: Path, key: str = "") -> Redactor | ContentRedactor
             folder, so that equal values keep equal markers across restarts.
         key: Marker key to use instead: with the one the senders have
             (`AGENTSTACK_REDACTION_KEY`), the markers made here equal those made there.
+        redaction: What is looked for and what becomes of it; default: everything usual.
 
     Raises:
-        ConfigError: There is no such mode.
+        ConfigError: There is no such mode, or a wish makes no sense.
     """
     policy = ContentPolicy(mode)
     policy.validate()
-    redactor = Redactor(redaction.Config(key=key or _key(key_file)))
+    wanted = redaction or Redaction()
+    wanted.validate()  # before a key is drawn
+    redactor = Redactor(wanted.config(key or _key(key_file)))
     return redactor if mode == "scrubbed" else ContentRedactor(policy, redactor)
 
 
@@ -70,4 +99,4 @@ def _key(path: Path) -> bytes:
     return key
 
 
-__all__ = ["ContentRedactor", "make"]
+__all__ = ["ContentRedactor", "Redaction", "make", "wishes"]

@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ def init(
     content: Literal["none", "scrubbed", "full"] | None = None,
     redaction: bool | None = None,
     redaction_key: str | None = None,
+    redaction_types: str | Sequence[str] | None = None,
+    redaction_mode: Literal["replace", "hash", "mask", "drop"] | None = None,
+    redaction_patterns: str | Sequence[str] | None = None,
+    redaction_allow: str | Sequence[str] | None = None,
     spool: str | os.PathLike[str] | None = None,
     spool_max_bytes: int | str | None = None,
     debug: bool | None = None,
@@ -52,6 +57,10 @@ def init(
         content: What becomes of prompts, answers, arguments and results.
         redaction: False: redact nothing.
         redaction_key: Secret that makes markers agree between processes.
+        redaction_types: What is looked for: these types, or changes such as `"+IP_ADDRESS"`.
+        redaction_mode: What stands in the place of a value.
+        redaction_patterns: Types of your own: `"NAME=regular expression"`, or `"@file"`.
+        redaction_allow: Regular expressions of values that are left alone, or `"@file"`.
         spool: File to keep spans in; alone, nothing is sent.
         spool_max_bytes: Bound of that file; `"64MiB"` is understood.
         debug: Report the settings in force.

@@ -117,8 +117,9 @@ class Delivery:
         try:
             self._send(self._sender, request, timeout)
         except (Retry, Refuse) as error:
-            self._say_trouble(error)
-            return self._keep(request)
+            kept = self._keep(request)
+            self._say_trouble(error, kept=kept)
+            return kept
         except Exception as error:  # Reject, and whatever we did not think of
             return self._give_up(request.spans, error)
         return True
@@ -172,9 +173,10 @@ class Delivery:
         self._say("lost", f"{spans} spans are dropped: {error}")
         return False
 
-    def _say_trouble(self, error: AgentStackError) -> None:
+    def _say_trouble(self, error: AgentStackError, *, kept: bool = True) -> None:
         kind = "refused" if isinstance(error, Refuse) else "away"
-        self._say(kind, f"{error}; spans are kept in {self._spool.path} and sent later")
+        where = f"spans are kept in {self._spool.path} and sent later"
+        self._say(kind, f"{error}; {where if kept else 'spans are lost'}")
 
     def _say(self, kind: str, sentence: str) -> None:
         """Once for each kind of trouble, until the collector takes spans again."""

@@ -24,6 +24,8 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, TraceState
 
+from agentstack_exporters.otlp.privacy import FAILED
+
 
 class Guard(Protocol):
     """What decides over every text before it is written. See `privacy.Privacy`."""
@@ -48,6 +50,10 @@ class Guard(Protocol):
         """The text of the attribute `key` as it may leave."""
         ...
 
+    def parts(self, key: str, values: Sequence[str]) -> list[str]:
+        """The texts of an array as they may leave; a secret may be cut up over several of them."""
+        ...
+
     def names_secret(self, key: str) -> bool:
         """Whether whatever stands under this name is a secret, numbers included."""
         ...
@@ -68,13 +74,18 @@ _pack_flags = struct.Struct("<BBI").pack
 
 
 _PLAIN_KEY = re.compile(r"(?!.*[0-9]{5})[a-z][a-z0-9_.]{0,99}").fullmatch
-"""Names by convention: nothing in them to redact, so they survive when the redactor is broken."""
+"""Names by convention survive when the redactor is broken, so that numbers keep theirs."""
 
 
 _SMALL = tuple(varint(number) for number in range(2048))
 _MAX_CACHED = 4096
 _ASKED_TOGETHER = 16
 """Spans about whose bytes the guard is asked at once: a question costs 20 µs, however few bytes."""
+_SHORTEST_CARD = 10**12
+"""From here on a number may be one that was issued: of a card, an account, a person."""
+_MAX_DEPTH = 64
+"""Levels of maps and arrays in one attribute; protobuf readers refuse messages soon beyond."""
+_TOO_DEEP = b"\x0a\x0a[TOO_DEEP]"
 _INT64 = 1 << 63
 _UINT64 = (1 << 64) - 1
 
@@ -115,6 +126,7 @@ class Encoder:
         self._resources: dict[int, tuple[Resource, bytes]] = {}
         self._scopes: dict[int, tuple[InstrumentationScope | None, bytes]] = {}
         self._scrub = False
+        self._depth = 0
 
     def requests(self, spans: Iterable[ReadableSpan], max_bytes: int) -> Iterator[Request]:
         """Encode spans into requests of at most `max_bytes` (a larger span travels alone)."""
@@ -196,8 +208,10 @@ class Encoder:
     def _resource(self, resource: Resource) -> bytes:
         attributes = {**self._extra, **resource.attributes}
         body = self._guarded(lambda: b"".join(self._attributes(b"\x0a", attributes)))
-        schema = _utf8(resource.schema_url or "")
-        return _field(b"\x0a", body) + (_field(b"\x1a", schema) if schema else b"")
+        return _field(b"\x0a", body) + self._schema(resource.schema_url)
+
+    def _schema(self, url: str | None) -> bytes:
+        return self._guarded(lambda: self._string(b"\x1a", url))
 
     def _scope(self, scope: InstrumentationScope | None) -> bytes:
         if scope is None:
@@ -211,8 +225,7 @@ class Encoder:
                 )
             )
         )
-        schema = _utf8(scope.schema_url or "")
-        return _field(b"\x0a", body) + (_field(b"\x1a", schema) if schema else b"")
+        return _field(b"\x0a", body) + self._schema(scope.schema_url)
 
     def _span(self, span: ReadableSpan) -> bytes:
         context = span.context
@@ -314,12 +327,18 @@ class Encoder:
         elif self._guard.drops(key):
             prefix = b""
         else:
-            name = key if _PLAIN_KEY(key) else self._guard.text(key)
-            prefix = _field(b"\x0a", _utf8(name)) + b"\x12"
+            prefix = _field(b"\x0a", _utf8(self._name(key))) + b"\x12"
         if len(self._keys) >= _MAX_CACHED:
             self._keys.clear()
         self._keys[key] = prefix
         return prefix
+
+    def _name(self, key: str) -> str:
+        """The name of an attribute as it may leave."""
+        if self._guard is None:
+            return key
+        name = self._guard.text(key)
+        return key if name == FAILED and _PLAIN_KEY(key) else name
 
     def _any(self, key: str, value: Any) -> bytes:
         """Body of an AnyValue; `key` is the name that decides over it (see `_deciding`)."""
@@ -329,21 +348,50 @@ class Encoder:
             return _field(b"\x3a", self._scrubbed_bytes(key, value))
         if value is None or isinstance(value, (bool, int, float)):
             return self._number_or_none(key, value)
-        if isinstance(value, Mapping):
-            return _field(b"\x32", b"".join(self._pair(key, str(k), v) for k, v in value.items()))
-        if isinstance(value, Sequence):
-            return _field(b"\x2a", b"".join(_field(b"\x0a", self._any(key, v)) for v in value))
+        if isinstance(value, (Mapping, Sequence)):
+            return self._nested(key, value)
         return _field(b"\x0a", _utf8(self._scrubbed(key, str(value))))
 
+    def _nested(self, key: str, value: Mapping[Any, Any] | Sequence[Any]) -> bytes:
+        if self._depth >= _MAX_DEPTH:
+            return _TOO_DEEP
+        self._depth += 1
+        try:
+            if isinstance(value, Mapping):
+                pairs = (self._pair(key, str(k), v) for k, v in value.items())
+                return _field(b"\x32", b"".join(pairs))
+            if len(value) > 1 and all(item.__class__ is str for item in value):
+                items = (_field(b"\x0a", _utf8(text)) for text in self._texts(key, value))
+            else:
+                items = (self._any(key, item) for item in value)
+            return _field(b"\x2a", b"".join(_field(b"\x0a", item) for item in items))
+        finally:
+            self._depth -= 1
+
+    def _texts(self, key: str, values: Sequence[str]) -> Sequence[str]:
+        """Asked together, because a stream's chunks cut secrets up."""
+        guard = self._guard
+        if guard is None:
+            return values
+        if not self._scrub and not guard.suspicious(_utf8("".join(values))):
+            return values
+        return guard.parts(key, values)
+
     def _number_or_none(self, key: str, value: float | bool | None) -> bytes:
-        judged = self._scrub and self._guard is not None and self._guard.names_secret(key)
-        if judged and value is not None and not isinstance(value, bool):
+        guard = self._guard
+        if guard is None or value is None or isinstance(value, bool):
+            return _scalar(value)
+        if self._scrub and guard.names_secret(key):
             return _field(b"\x0a", _utf8(self._scrubbed(key, str(value))))
+        if value >= _SHORTEST_CARD and value == value // 1 and value < _UINT64:
+            written = str(int(value))  # bytes do not show it: a number is asked by itself
+            clean = guard.attribute(key, written)
+            if clean != written:
+                return _field(b"\x0a", _utf8(clean))
         return _scalar(value)
 
     def _pair(self, above: str, key: str, value: Any) -> bytes:
-        judged = self._scrub and self._guard is not None and not _PLAIN_KEY(key)
-        name = self._guard.text(key) if judged and self._guard else key
+        name = self._name(key) if self._scrub else key
         head = _field(b"\x0a", _utf8(name)) if name else b""
         body = self._any(self._deciding(above, key), value)
         return _field(b"\x0a", head + _field(b"\x12", body))

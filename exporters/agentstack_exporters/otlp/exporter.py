@@ -123,6 +123,19 @@ class AgentStackSpanExporter(SpanExporter):
         chain, self._chain = self._chain, None
         if chain is not None:
             chain.close()
+            self._account(chain)
+
+    def _account(self, chain: _Chain) -> None:
+        """Say at the end what did not leave as it was."""
+        withheld = getattr(chain.guard, "failures", 0)
+        if withheld or self.failed:
+            _logger.warning(
+                "AgentStack: %d texts could not be judged and left as %s; %d spans could not be "
+                "encoded and are lost",
+                withheld,
+                privacy.FAILED,
+                self.failed,
+            )
 
     def _requests(self, spans: Sequence[ReadableSpan]) -> Iterator[Request]:
         assert self._chain is not None
@@ -185,7 +198,8 @@ class _Chain:
         from agentstack_exporters.otlp import delivery
         from agentstack_exporters.otlp.spool import Config, Spool, default_path
 
-        self.encoder = Encoder(guard or _guard(configured), _resource(configured))
+        self.guard = guard or _guard(configured)
+        self.encoder = Encoder(self.guard, _resource(configured))
         path = configured.spool
         own = path is None
         if path is None:
@@ -194,6 +208,7 @@ class _Chain:
         self._spool = Spool(config)
         self._delivery: delivery.Delivery | None = None
         self._said = False
+        self._lost = 0
         if configured.solo:
             self._open_spool()
         else:
@@ -212,6 +227,7 @@ class _Chain:
         try:
             self._spool.append(request)
         except Exception as error:
+            self._lost += request.spans
             self._say(error)
             return False
         return True
@@ -228,6 +244,12 @@ class _Chain:
         if self._delivery is not None:
             self._delivery.close()
         self._spool.close()
+        if self._lost:
+            _logger.warning(
+                "AgentStack: %d spans are lost: %s could not be written",
+                self._lost,
+                self._spool.path,
+            )
 
     def _open_spool(self) -> None:
         try:
@@ -292,7 +314,12 @@ def _resolved(given: dict[str, Any]) -> Settings:
 
 def _guard(configured: Settings) -> privacy.Privacy:
     return privacy.Privacy(
-        privacy.Config(configured.content, configured.redaction, configured.redaction_key or "")
+        privacy.Config(
+            configured.content,
+            configured.redaction,
+            configured.redaction_key or "",
+            configured.wishes,
+        )
     )
 
 

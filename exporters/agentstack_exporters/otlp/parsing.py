@@ -46,6 +46,16 @@ def _text(raw: Any) -> str:
     return raw
 
 
+def _lines(raw: Any) -> str:
+    """A list, a text of several lines, or @file; what is in it is judged by whoever needs it."""
+    text = "\n".join(map(str, raw)) if isinstance(raw, (list, tuple)) else raw
+    if not isinstance(text, str) or not text.strip() or "\0" in text:
+        raise ValueError("must be a text that is not empty, or @file")
+    if text.startswith("@") and "\n" not in text:
+        return "@" + _path(text[1:])  # before the program may change its folder
+    return text
+
+
 def _url(raw: Any) -> str:
     message = "must look like http://host:4318 or https://host"
     try:
@@ -120,6 +130,7 @@ def _header(name: str, value: str) -> tuple[str, str]:
 _PARSERS: dict[str, Callable[[Any], Any]] = {
     "bool": _bool,
     "text": _text,
+    "lines": _lines,
     "url": _url,
     "path": _path,
     "size": _size,

@@ -7,17 +7,20 @@
 | `scrubbed` | redacted | redacted |
 | `full` | as they are | redacted |
 
-`AGENTSTACK_REDACTION=false` switches the redaction off, never the dropping.
+`AGENTSTACK_REDACTION=false` switches the redaction off, never the dropping. A wrong
+AGENTSTACK_REDACTION_* setting withholds every text: what was to be hidden is not known.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from agentstack_processors.verdicts import ConfigError
+
+from agentstack_exporters.otlp.redaction_settings import Redaction
 
 _logger = logging.getLogger("agentstack")
 
@@ -35,6 +38,10 @@ class Redactor(Protocol):
         """The same, for the value of a named attribute."""
         ...
 
+    def scrub_parts(self, parts: Sequence[str]) -> list[str]:
+        """The same, for texts that follow one another; a value may stand in several of them."""
+        ...
+
     def suspicious(self, data: bytes) -> bool:
         """False proves that scrubbing would change nothing in these bytes."""
         ...
@@ -43,11 +50,11 @@ class Redactor(Protocol):
 ContentTest = Callable[[str, str], bool]
 
 
-def build_redactor(key: str) -> Redactor:
+def build_redactor(config: Config) -> Redactor:
     """The project's redactor; imported here so that a process that never exports pays nothing."""
-    from agentstack_processors.redaction import Config, Redactor
+    from agentstack_processors.redaction import Redactor
 
-    return Redactor(Config(key=key))
+    return Redactor(config.wishes.config(config.key))
 
 
 def build_content_test() -> ContentTest:
@@ -67,6 +74,8 @@ class Config:
     """False lets texts pass as they are."""
     key: str = field(default="", repr=False)
     """Secret of the fingerprints in markers; empty: drawn at random per process."""
+    wishes: Redaction = field(default_factory=Redaction)
+    """What is looked for and what becomes of it."""
 
     def validate(self) -> None:
         """Raise ConfigError for a content policy that does not exist."""
@@ -79,15 +88,15 @@ class Privacy:
 
     Args:
         config: What may leave.
-        redactor: Builds the redactor from the key. When that fails, content is dropped and every
-            other text becomes `[REDACTION_FAILED]`.
+        redactor: Builds the redactor. When that fails, content is dropped and every other text
+            becomes `[REDACTION_FAILED]`.
         content: Builds the test for content attributes.
     """
 
     def __init__(
         self,
         config: Config,
-        redactor: Callable[[str], Redactor] = build_redactor,
+        redactor: Callable[[Config], Redactor] = build_redactor,
         content: Callable[[], ContentTest] = build_content_test,
     ) -> None:
         config.validate()
@@ -97,17 +106,23 @@ class Privacy:
         self._drop = config.content == "none"
         self._keep = config.content == "full"
         self._warned = False
+        self._failures = 0
         try:
             self._is_content = content()
             if config.redaction:
-                self._redactor = redactor(config.key)
+                self._redactor = redactor(config)
         except Exception as error:  # closed, whatever is broken
             self._redact, self._drop, self._keep = True, True, False
             _logger.error(
-                "AgentStack: redaction could not be set up (%r); texts are withheld, "
+                "AgentStack: redaction could not be set up (%s); texts are withheld, "
                 "only times and numbers are exported",
-                error,
+                error if isinstance(error, ConfigError) else repr(error),
             )
+
+    @property
+    def failures(self) -> int:
+        """Texts that were replaced because they could not be judged."""
+        return self._failures + int(getattr(self._redactor, "failures", 0))
 
     def drops(self, key: str) -> bool:
         """True when the attribute must not leave."""
@@ -147,6 +162,18 @@ class Privacy:
             self._warn(error)
             return FAILED
 
+    def parts(self, key: str, values: Sequence[str]) -> list[str]:
+        """The texts of an array as they may leave; a secret may be cut up over several of them."""
+        try:
+            if self._redactor is None or (self._keep and self._is_content("", key)):
+                return [self.attribute(key, value) for value in values]
+            from agentstack_processors.redaction.arrays import scrub_array
+
+            return scrub_array(self._redactor, key, values)
+        except Exception as error:
+            self._warn(error)
+            return [FAILED for _ in values]
+
     def names_secret(self, key: str) -> bool:
         """Whether whatever stands under this name is a secret, numbers included."""
         try:
@@ -158,9 +185,13 @@ class Privacy:
             return True
 
     def _unjudged(self, value: str) -> str:
-        return FAILED if self._redact else value
+        if not self._redact:
+            return value
+        self._failures += 1
+        return FAILED
 
     def _warn(self, error: Exception) -> None:
+        self._failures += 1
         if not self._warned:
             self._warned = True
             _logger.error(

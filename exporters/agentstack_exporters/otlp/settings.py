@@ -19,6 +19,7 @@ from typing import Any
 from agentstack_processors.verdicts import ConfigError
 
 from agentstack_exporters.otlp.parsing import parse
+from agentstack_exporters.otlp.redaction_settings import Redaction
 
 _logger = logging.getLogger("agentstack")
 _said: set[str] = set()
@@ -29,6 +30,7 @@ FLAG_PREFIX = "OTEL_PYTHON_AGENTSTACK_"
 names."""
 
 
+_WISHES = frozenset(f"redaction_{name}" for name in ("types", "mode", "patterns", "allow"))
 _JUDGED_TOGETHER = ("max_batch_bytes", "max_batch_spans", "spool_max_bytes", "client_key")
 
 
@@ -139,6 +141,34 @@ class Settings:
         "process only.",
         secret=True,
     )
+    redaction_types: str = setting(
+        "",
+        "lines",
+        "What is looked for: `EMAIL,CARD` these types only, `+IP_ADDRESS,-PHONE` the default but "
+        "for these, `all` everything. Default: all but IP and MAC addresses.",
+    )
+    redaction_mode: str = setting(
+        "replace",
+        "choice",
+        "What stands in the place of a value: `replace` a marker such as `[EMAIL:7f3a]`, `hash` "
+        "one with sixteen digits, `mask` one with stars (and the last four digits of cards, "
+        "accounts and telephones), `drop` nothing.",
+        choices=("replace", "hash", "mask", "drop"),
+        on_error="drop",
+    )
+    redaction_patterns: str = setting(
+        "",
+        "lines",
+        "Types of one's own: `NAME=regular expression`, one a line, or `@file` with such lines. "
+        "A group called `secret` is what is replaced, else the whole match. Expressions that could "
+        "take for ever on some text are refused.",
+    )
+    redaction_allow: str = setting(
+        "",
+        "lines",
+        "Values that are left alone: regular expressions that match one from end to end, one a "
+        "line, or `@file`.",
+    )
     spool: str | None = setting(
         None,
         "path",
@@ -244,6 +274,16 @@ class Settings:
         """True when spans are only written to the spool file and nothing is sent."""
         return self.spool is not None and "collector_url" not in self.origins
 
+    @property
+    def wishes(self) -> Redaction:
+        """What is to be redacted and how."""
+        return Redaction(
+            self.redaction_types,
+            self.redaction_mode,
+            self.redaction_patterns,
+            self.redaction_allow,
+        )
+
     def validate(self) -> None:
         """Raise ConfigError for settings that are each fine but make no sense together.
 
@@ -281,6 +321,8 @@ def resolve(env: Mapping[str, str], **given: Any) -> Settings:
     if problems:
         raise ConfigError(problems[0])
     settings.validate()
+    if _WISHES & settings.origins.keys():  # reads files and imports the redactor
+        settings.wishes.validate()
     return settings
 
 

@@ -131,6 +131,7 @@ class Spool:
         if self._log is None:
             from agentstack_exporters.log import sqlite
 
+            self._check_kind()
             Path(self.path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             log = sqlite.SqliteLog(
                 sqlite.Config(
@@ -145,6 +146,12 @@ class Spool:
             log.commit(GROUP, log.committed(GROUP))
             self._log = log
         return self._log
+
+    def _check_kind(self) -> None:
+        """SQLite would say of a device or a folder that the disk is full, or less."""
+        path = Path(self.path)
+        if path.exists() and not path.is_file():
+            raise ConfigError(f"AGENTSTACK_SPOOL={self.path} is no file; name one, such as run.db")
 
     def _make_room(self, log: SqliteLog, size: int) -> bool:
         """Give up the oldest requests; False when there was nothing to give up.

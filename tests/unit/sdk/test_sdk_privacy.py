@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -31,6 +32,9 @@ class Marking:
 
     def scrub_attribute(self, key: str, text: str) -> str:
         return "[SECRET]" if key.endswith("password") else self.scrub(text)
+
+    def scrub_parts(self, parts: Sequence[str]) -> list[str]:
+        return [self.scrub(part) for part in parts]
 
     def suspicious(self, data: bytes) -> bool:
         return b"@example" in data or b"password" in data
