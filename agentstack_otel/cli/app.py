@@ -19,11 +19,13 @@ COMMANDS = {
     "cost": "Sum up what was spent; prices; history at other prices.",
     "budget": "Limit spending, with alerts.",
     "sql": "Run a read-only query.",
+    "rules": "List, test and explain what detection looks for.",
     "alerts": "List, show and acknowledge what detection found; test where alerts go.",
     "doctor": "Check this installation and name what would go wrong.",
     "migrate": "Bring a data folder's tables up to date.",
     "dlq": "Inspect and send again what could not be stored.",
     "demo": "Record an example agent, show its trace and replay it.",
+    "eval": "Measure redaction and detection on labelled texts.",
     "bench": "Send load to a server and report what it takes.",
 }
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# ruff: noqa: RUF001 - letters that look like others are what this file is about
 """Which characters stand for which: the table behind `normalise.fold`.
 
 Sources: Unicode NFKC (UAX #15), the confusables of UTS #39 as far as they imitate basic Latin

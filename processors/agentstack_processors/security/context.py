@@ -22,20 +22,22 @@ _NEGATION = re.compile(
     r"|attempt to|directly|in any way|users?|anyone|from|directly or indirectly)){0,4}[\s,:]*$"
 )
 _REPORT = re.compile(
-    r"\b(?:for example|for instance|e\.g\.|such as|like|example|examples|says?|said|saying|stat(?:es|ed|ing)"
-    r"|contain(?:s|ed|ing)?|includ(?:es|ed|ing)|phrases?|strings?|text|called|known as|payload"
-    r"|prompts? (?:like|such as)|attackers? (?:may|might|can|could|will)|(?:may|might|could|can) (?:then )?"
-    r"(?:try|attempt|ask|instruct|trick)\w*|(?:try|tries|tried|trying|attempts?|attempting|attempted)"
-    r" to|asked|asks|told|wrote|instructed|tricked|designed to|aim(?:s|ed)? to|used to|wants? to"
+    r"\b(?:for example|for instance|e\.g\.|such as|like|examples?|says?|said|saying"
+    r"|stat(?:es|ed|ing)|contain(?:s|ed|ing)?|includ(?:es|ed|ing)|phrases?|strings?|text|called"
+    r"|known as|payload|prompts? (?:like|such as)|attackers? (?:may|might|can|could|will)"
+    r"|(?:may|might|could|can) (?:then )?(?:try|attempt|ask|instruct|trick)\w*"
+    r"|(?:try|tries|tried|trying|attempts?|attempting|attempted) to|asked|asks|told|wrote"
+    r"|instructed|tricked|designed to|aim(?:s|ed)? to|used to|wants? to"
     r"|flags?|detects?|blocks?|catch(?:es)?)\b[^.!?\n]{0,60}$"
 )
 _TRADE = re.compile(
-    r"\b(?:prompt[ -]injections?|injection attacks?|jailbreak(?:s|ing)? (?:attempts?|attacks?|detection)"
-    r"|attackers?|adversar(?:y|ial|ies)|vulnerabilit(?:y|ies)|mitigat(?:e|es|ion|ions)|red[ -]team(?:ing|s|ers)?"
-    r"|guardrails?|owasp|exploit(?:s|ation)?|malicious|payloads?|scanners?|detectors?|threat models?"
-    r"|security (?:research(?:ers?)?|teams?|reviews?|risks?)|benchmarks?|datasets?|probes?|llm01|cve-\d+"
-    r"|false positives?|classifiers?|attack(?:s)? (?:success|surface|vectors?|types?|techniques?)"
-    r"|defen[cs]es?|evaluat(?:e|ion|ing))\b"
+    r"\b(?:prompt[ -]injections?|injection attacks?|jailbreak(?:s|ing)? (?:attempts?|attacks?"
+    r"|detection)|attackers?|adversar(?:y|ial|ies)|vulnerabilit(?:y|ies)|mitigat(?:e|es|ion|ions)"
+    r"|red[ -]team(?:ing|s|ers)?|guardrails?|owasp|exploit(?:s|ation)?|malicious|payloads?"
+    r"|scanners?|detectors?|threat models?|security (?:research(?:ers?)?|teams?|reviews?|risks?)"
+    r"|benchmarks?|datasets?|probes?|llm01|cve-\d+|false positives?|classifiers?"
+    r"|attack(?:s)? (?:success|surface|vectors?|types?|techniques?)|defen[cs]es?"
+    r"|evaluat(?:e|ion|ing))\b"
 )
 _QUOTES = "\"'`"
 

@@ -11,7 +11,7 @@ from agentstack_processors.security.decode import Decoder
 from agentstack_processors.security.normalise import View, fold, view
 from agentstack_processors.security.packs import shipped
 from agentstack_processors.security.rules import Rule, parse
-from agentstack_processors.security.ruleset import Hit, RuleSet
+from agentstack_processors.security.ruleset import RuleSet
 from agentstack_processors.security.statistics import NgramScorer
 from agentstack_processors.security.verdict import CLEAN, EXCERPT, Finding, Scope, Verdict
 from agentstack_processors.security.windows import windows

@@ -18,7 +18,7 @@ from agentstack_processors.verdicts import ConfigError
 CATEGORIES = {
     "prompt_injection": "Tells the model to drop its task or instructions for others.",
     "system_override": "Claims an authority or mode that lifts the system's rules.",
-    "role_confusion": "Imitates the markup or turns by which system, user and model are told apart.",
+    "role_confusion": "Imitates the markup or turns that tell system, user and model apart.",
     "jailbreak": "A persona, game or story that is to answer without restrictions.",
     "prompt_extraction": "Wants the system prompt, its secrets or its wording.",
     "indirect_injection": "Instructions to the assistant inside data it was given.",
