@@ -24,9 +24,9 @@ from decimal import Decimal
 from agentstack_exporters.clickhouse.protocol import Row, Store
 from agentstack_exporters.clickhouse.queries import load
 from agentstack_processors.cost.attributes import DETAILS
-from agentstack_processors.cost.book import Key, Place, Trace, Verdict, differing, traces_of
+from agentstack_processors.cost.book import Key, Trace, Verdict, traces_of
 from agentstack_processors.cost.calls import CALLS, Read, Use
-from agentstack_processors.cost.rows import COLUMNS, PLACE_COLUMNS, row, when
+from agentstack_processors.cost.rows import COLUMNS, PLACE_COLUMNS, place_row, row, when
 from agentstack_processors.cost.table import PriceTable
 from agentstack_processors.verdicts import ConfigError
 
@@ -167,24 +167,16 @@ def _unique(found: Iterable[Use]) -> list[Use]:
 
 def _settled(store: Store, reads: Sequence[Read], now: int, *, dry: bool) -> dict[Key, Trace]:
     """The traces of these uses with all their spans; what differs from the store goes there."""
-    first: dict[Key, int] = {}
-    for read in reads:
-        for use in read.uses:
-            key = (read.project, use.trace_id)
-            first[key] = min(use.start, first.get(key, use.start))
-    traces = traces_of(uses.of_traces(store, first).values())
-    if not dry and first:
-        known = uses.places(store, dict.fromkeys(first, 0))
-        nothing: dict[str, Place] = {}
-        write_verdicts(
-            store,
-            [
-                verdict
-                for key, trace in sorted(traces.items())
-                for verdict in differing(key, trace, known.get(key, nothing))
-            ],
-            now,
-        )
+    keys = {(read.project, use.trace_id) for read in reads for use in read.uses}
+    traces = traces_of(uses.of_traces(store, sorted(keys)).values())
+    if keys and not dry:
+        known = uses.places(store, sorted(keys))
+        changed = [
+            trace.verdict(key)
+            for key, trace in sorted(traces.items())
+            if trace.facts and trace.places != known.get(key, {})
+        ]
+        write_verdicts(store, changed, now)
     return traces
 
 
@@ -195,17 +187,14 @@ def _counts(use: Use, traces: Mapping[Key, Trace]) -> bool:
 
 
 def write_verdicts(store: Store, verdicts: Sequence[Verdict], version: int) -> None:
-    """Store the places of uses.
+    """Store what traces say of their uses.
 
     Args:
         store: Where to.
         verdicts: What changed; nothing is done when empty.
         version: When the verdicts were reached (ns): of two the later one holds.
     """
-    rows = [
-        (project, when(start), trace_id, span_id, place.repeated, *place.said, version)
-        for project, trace_id, span_id, start, place in verdicts
-    ]
+    rows = [place_row(verdict, version) for verdict in verdicts]
     if rows:
         token = hashlib.sha256(repr(rows).encode()).hexdigest()
         store.insert("cost_places", PLACE_COLUMNS, rows, token=f"cost_places:{token}")

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from agentstack_exporters.clickhouse.protocol import Row, Store
 from agentstack_exporters.clickhouse.queries import load
@@ -39,21 +39,18 @@ def between(store: Store, project: str, first: int, last: int) -> list[Read]:
     return list(found.values())
 
 
-def places(store: Store, keys: Mapping[Key, int]) -> dict[Key, dict[str, Place]]:
-    """What is stored of the places of uses in some traces, by span id.
-
-    Args:
-        store: Where to look.
-        keys: The traces, each with a time (ns) before which none of their uses started.
-    """
+def places(store: Store, keys: Iterable[Key]) -> dict[Key, dict[str, Place]]:
+    """What is stored of the places of uses in some traces, by span id."""
     found: dict[Key, dict[str, Place]] = {}
     ids = [trace_id for _, trace_id in keys]
     for at in range(0, len(ids), _IDS):
-        params = {"ids": ids[at : at + _IDS], "first": max(0, min(keys.values()))}
+        params = {"ids": ids[at : at + _IDS]}
         for row in store.query(load("cost_places"), params):
-            above = (row["agent"], row["conversation"], row["user_id"])
-            place = Place(bool(row["repeated"]), above)
-            found.setdefault((row["project_id"], row["trace_id"]), {})[row["span_id"]] = place
+            saying = zip(row["agents"], row["conversations"], row["users"], strict=True)
+            places_ = zip(map(bool, row["repeated"]), saying, strict=True)
+            found[row["project_id"], row["trace_id"]] = dict(
+                zip(row["span_ids"], map(Place._make, places_), strict=True)
+            )
     return found
 
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from agentstack_exporters.clickhouse.protocol import Store
 from agentstack_exporters.log.protocol import Log
-from agentstack_processors.cost.book import TraceBook, Verdict
+from agentstack_processors.cost.book import Key, TraceBook, Verdict
 from agentstack_processors.cost.calls import Read, open_uses
 from agentstack_processors.cost.overrides import NO_OVERRIDES, Overrides
 from agentstack_processors.cost.rows import COLUMNS, row
@@ -102,7 +102,7 @@ class CostHandler:
         self._book = book
         self._clock = clock or SystemClock()
         self._spent = spent
-        self._pending: dict[tuple[str, str, str], Verdict] = {}
+        self._pending: dict[Key, Verdict] = {}
 
     def handle(self, batch: Batch) -> None:
         """All of it priced and stored, or nothing; see `Handler.handle`."""
@@ -122,7 +122,7 @@ class CostHandler:
     def _settle(self, reads: Sequence[Read]) -> None:
         self._load(reads)
         for verdict in self._book.observe(reads, self._clock.time_ns()):
-            self._pending[verdict[:3]] = verdict
+            self._pending[verdict.project, verdict.trace_id] = verdict
         if self._pending:
             write_verdicts(self._store, list(self._pending.values()), self._clock.time_ns())
             self._pending.clear()

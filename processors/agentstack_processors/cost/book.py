@@ -40,18 +40,19 @@ class Place(NamedTuple):
     said: Said = _NOTHING
 
 
-NOWHERE = Place()
-"""What goes without saying."""
-
-
 class Verdict(NamedTuple):
-    """The place of a use; `start` in nanoseconds since the epoch."""
+    """What a trace says of its uses.
+
+    Attributes:
+        project, trace_id: Which trace.
+        start: When its earliest use started, as far as is known; nanoseconds since the epoch.
+        places: By span id; uses of which nothing needs to be said are left out.
+    """
 
     project: str
     trace_id: str
-    span_id: str
     start: int
-    place: Place
+    places: Mapping[str, Place]
 
 
 @dataclass(slots=True)
@@ -74,17 +75,23 @@ class Trace:
             self.saying[link.span_id] = link.said
         return new
 
-    def settle(self) -> dict[str, Place]:
-        """The places that are others than before, by span id."""
+    def settle(self) -> bool:
+        """Work the places out; whether they are others than before."""
         if not self.facts:
-            return {}
-        again = repeated(self.parents, self.facts.values())
-        changed = {}
+            return False
+        again = repeated(self.parents, self.facts.values()) if len(self.facts) > 1 else ()
+        places = {}
         for span_id in self.facts:
-            place = Place(span_id in again, self._said_above(span_id))
-            if place != self.places.get(span_id, NOWHERE):
-                changed[span_id] = self.places[span_id] = place
+            said = self._said_above(span_id)
+            if said is not _NOTHING or span_id in again:
+                places[span_id] = Place(span_id in again, said)
+        changed = places != self.places
+        self.places = places
         return changed
+
+    def verdict(self, key: Key) -> Verdict:
+        """As it was settled."""
+        return Verdict(*key, min(each.start for each in self.facts.values()), self.places)
 
     def _said_above(self, span_id: str) -> Said:
         agent, conversation, user = self.saying.get(span_id, _NOTHING)
@@ -96,7 +103,7 @@ class Trace:
             for index in range(3):
                 if wanted[index] and said[index]:
                     found[index], wanted[index] = said[index], False
-        return found[0], found[1], found[2]
+        return (found[0], found[1], found[2]) if any(found) else _NOTHING
 
     def _above(self, span_id: str) -> Iterator[Said]:
         at, _ = self.parents.get(span_id, ("", False))
@@ -149,7 +156,7 @@ class TraceBook:
         trace.places = dict(places)
 
     def observe(self, reads: Sequence[Read], now: int) -> list[Verdict]:
-        """Take in spans; the places that are new or changed by them.
+        """Take in spans; the traces that say something else now.
 
         Args:
             reads: In the order of the log.
@@ -162,7 +169,8 @@ class TraceBook:
         for key, trace in touched.items():
             trace.touched = now
             self._traces.move_to_end(key)
-            verdicts += _verdicts(key, trace, trace.settle())
+            if trace.settle():
+                verdicts.append(trace.verdict(key))
         self._forget()
         return verdicts
 
@@ -206,21 +214,4 @@ def traces_of(reads: Iterable[Read]) -> dict[Key, Trace]:
     return traces
 
 
-def differing(key: Key, trace: Trace, known: Mapping[str, Place]) -> list[Verdict]:
-    """The places of a settled trace that are others than those known."""
-    changed = {
-        span_id: trace.places.get(span_id, NOWHERE)
-        for span_id in trace.facts
-        if trace.places.get(span_id, NOWHERE) != known.get(span_id, NOWHERE)
-    }
-    return _verdicts(key, trace, changed)
-
-
-def _verdicts(key: Key, trace: Trace, places: Mapping[str, Place]) -> list[Verdict]:
-    return [
-        Verdict(*key, span_id, trace.facts[span_id].start, places[span_id])
-        for span_id in sorted(places)
-    ]
-
-
-__all__ = ["NOWHERE", "Key", "Place", "Trace", "TraceBook", "Verdict", "differing", "traces_of"]
+__all__ = ["Key", "Place", "Trace", "TraceBook", "Verdict", "traces_of"]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
+from agentstack_processors.cost.book import Verdict
 from agentstack_processors.cost.calls import Use, price
 from agentstack_processors.cost.table import PriceTable
 
@@ -19,7 +20,7 @@ COLUMNS: Final = (
 )  # fmt: skip
 
 PLACE_COLUMNS: Final = (
-    "project_id", "time", "trace_id", "span_id", "repeated", "agent", "conversation", "user_id",
+    "project_id", "trace_id", "time", "span_ids", "repeated", "agents", "conversations", "users",
     "version",
 )  # fmt: skip
 
@@ -71,6 +72,20 @@ def row(use: Use, table: PriceTable, generation: int = 0) -> Sequence[Any]:
     )
 
 
+def place_row(verdict: Verdict, version: int) -> Sequence[Any]:
+    """What a trace says of its uses; values in the order of `PLACE_COLUMNS`."""
+    places = sorted(verdict.places.items())
+    return (
+        verdict.project,
+        verdict.trace_id,
+        when(verdict.start),
+        [span_id for span_id, _ in places],
+        [place.repeated for _, place in places],
+        *([place.said[index] for _, place in places] for index in range(3)),
+        version,
+    )
+
+
 def when(ns: int) -> str:
     """Nanoseconds since the epoch as the engine reads a DateTime64: seconds with all digits."""
     return f"{ns // _BILLION}.{ns % _BILLION:09d}"
@@ -81,4 +96,4 @@ def text(amount: Decimal) -> str:
     return format(amount, "f") if amount else "0"
 
 
-__all__ = ["COLUMNS", "PLACE_COLUMNS", "row", "text", "when"]
+__all__ = ["COLUMNS", "PLACE_COLUMNS", "place_row", "row", "text", "when"]

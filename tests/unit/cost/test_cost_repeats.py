@@ -7,7 +7,7 @@ import itertools
 import random
 
 import pytest
-from agentstack_processors.cost.book import NOWHERE, TraceBook, traces_of
+from agentstack_processors.cost.book import TraceBook, traces_of
 from agentstack_processors.cost.calls import open_uses
 
 from tests.fakes.agent_traces import AgentTrace, usage
@@ -24,13 +24,14 @@ def counted(trace: AgentTrace) -> set[str]:
     orders += [tuple(random.Random(n).sample(reads, len(reads))) for n in range(20)]
     answers = set()
     for order in orders:
-        book, repeated = TraceBook(), {}
+        book, repeated = TraceBook(), set()
         for now, read in enumerate(order):
-            repeated |= {each.span_id: each.place.repeated for each in book.observe([read], now)}
-        answers.add(frozenset(uses - {span for span, is_it in repeated.items() if is_it}))
+            for verdict in book.observe([read], now):
+                repeated = {span for span, place in verdict.places.items() if place.repeated}
+        answers.add(frozenset(uses - repeated))
     assert len(answers) == 1, "the order of arrival must not matter"
     [whole] = traces_of(reads).values()
-    assert {span for span in uses if not whole.places.get(span, NOWHERE).repeated} == set(*answers)
+    assert uses - {at for at, place in whole.places.items() if place.repeated} == set(*answers)
     return set(*answers)
 
 
@@ -245,5 +246,5 @@ def test_what_the_book_forgot_has_to_be_loaded_before_more_is_said() -> None:
     assert book.missing(whole[:1]) == {key: first.start}
     book.load(key, whole[1], {})
     [verdict] = book.observe(whole[:1], now=first.start + 100)
-    assert (verdict.span_id, verdict.place.repeated) == (agent.hex(), True)
+    assert {at: place.repeated for at, place in verdict.places.items()} == {agent.hex(): True}
     assert call.hex() != agent.hex()

@@ -6,7 +6,8 @@ SELECT
     (project_id, span_id) IN (
         SELECT project_id, span_id
         FROM cost_places FINAL
-        WHERE trace_id = {trace:String} AND repeated
+        ARRAY JOIN span_ids AS span_id, repeated AS is_so
+        WHERE trace_id = {trace:String} AND is_so
     ) AS is_repeated
 FROM cost_metrics FINAL
 WHERE ({project:String} = '' OR project_id = {project:String})

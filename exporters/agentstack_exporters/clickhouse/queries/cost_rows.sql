@@ -23,11 +23,15 @@ FROM (
     LIMIT 1 BY project_id, trace_id, span_id
 ) AS use
 LEFT ANY JOIN (
-    SELECT project_id, trace_id, span_id, repeated, agent, conversation, user_id
+    SELECT
+        project_id, trace_id, span_id, is_repeated AS repeated,
+        said_agent AS agent, said_conversation AS conversation, said_user AS user_id
     FROM cost_places FINAL
+    ARRAY JOIN
+        span_ids AS span_id, repeated AS is_repeated,
+        agents AS said_agent, conversations AS said_conversation, users AS said_user
     WHERE ({project:String} = '' OR project_id = {project:String})
         AND ({trace:String} = '' OR trace_id = {trace:String})
-        AND time >= fromUnixTimestamp64Nano({first:Int64}, 'UTC')
         AND time < fromUnixTimestamp64Nano({last:Int64}, 'UTC')
 ) AS place USING (project_id, trace_id, span_id)
 WHERE NOT place.repeated
