@@ -145,9 +145,12 @@ class Workers:
         """For Prometheus."""
         from agentstack_otel.workers.delivery import DeliveryMetrics
         from agentstack_otel.workers.metrics import WorkerMetrics
+        from agentstack_otel.workers.security import SecurityWorker
+        from agentstack_otel.workers.security_metrics import SecurityMetrics
 
         workers = [*self.all, *self._deliveries()]
         found: list[Any] = [WorkerMetrics(workers, self._log)]
+        found += [SecurityMetrics(each) for each in self.all if isinstance(each, SecurityWorker)]
         return found + [DeliveryMetrics(delivery) for delivery in self._deliveries()]
 
     # --- inside

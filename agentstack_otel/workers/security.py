@@ -13,6 +13,9 @@ What is detected depends on the spans before, so nothing is judged twice: what a
 until the next one, and a batch that is tried again or halved is answered from there. A new child is
 told the earlier spans of a trace before more of it is judged, as far as the store has them: at most
 `Config.history_spans` for each. Alert ids are made of span and rule: a replay repeats them.
+
+The log keeps what this group has not read. Before that keeps senders out, spans go unjudged: from
+`Config.skip_above` of the log's room on until it is down to `Config.skip_until`, counted and told.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +33,7 @@ from agentstack_exporters.alerts import rows
 from agentstack_exporters.clickhouse.protocol import Store
 from agentstack_exporters.clickhouse.queries import load
 from agentstack_exporters.log.protocol import Log, StoredRecord
+from agentstack_exporters.log.sqlite import SqliteLog
 from agentstack_processors.verdicts import AgentStackError, ConfigError, Reject
 
 from agentstack_otel.workers import loop, offload
@@ -37,6 +41,7 @@ from agentstack_otel.workers.batch import Batch
 from agentstack_otel.workers.judged import Judged, Settings, Trace
 from agentstack_otel.workers.offload import ChildDied, ChildError, Offload
 from agentstack_otel.workers.publishing import publish
+from agentstack_otel.workers.security_metrics import Numbers
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +67,8 @@ class Config:
         earlier_traces: The newest so many of them.
         history_spans: Earlier spans a trace is rebuilt from.
         save_seconds: How often `baselines` is written; also at every stop.
+        skip_above: Share of the log's room in use from which on spans go unjudged.
+        skip_until: Share at which they are judged again.
     """
 
     settings: Settings = field(default_factory=Settings)
@@ -73,6 +80,8 @@ class Config:
     earlier_traces: int = 20_000
     history_spans: int = 200
     save_seconds: float = 60.0
+    skip_above: float = 0.7
+    skip_until: float = 0.5
 
     def validate(self) -> None:
         """Raises ConfigError naming the setting."""
@@ -83,6 +92,8 @@ class Config:
         for name in ("earlier_hours", "save_seconds"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"security {name}: must not be negative")
+        if not 0 < self.skip_until <= self.skip_above <= 1:
+            raise ConfigError("security skip_until: must be above 0 and at most skip_above, 1")
 
 
 class SecurityHandler:
@@ -93,13 +104,24 @@ class SecurityHandler:
         live: Log of `alerts.live`; None where nobody delivers.
         config: Settings.
         process: The child that holds a `Detector`.
+        used: Share of the log's room in use, 0 to 1.
     """
 
     version = "v1"
     """Raise it when the same spans give other alerts and the old ones are to be judged again."""
 
-    def __init__(self, store: Store, live: Log | None, config: Config, process: Offload) -> None:
+    def __init__(
+        self,
+        store: Store,
+        live: Log | None,
+        config: Config,
+        process: Offload,
+        used: Callable[[], float] = lambda: 0.0,
+    ) -> None:
         config.validate()
+        self.numbers = Numbers()
+        self._used = used
+        self._skipping = False
         self._store = store
         self._live = live
         self._config = config
@@ -110,6 +132,9 @@ class SecurityHandler:
 
     def handle(self, batch: Batch) -> None:
         """All of it judged and published, or nothing; see `Handler.handle`."""
+        if self._must_skip():
+            self.numbers.skipped_spans += batch.spans
+            return
         self._save_now_and_then()
         missing = [stored for stored in batch.records if stored.position not in self._judged]
         if missing:
@@ -136,9 +161,19 @@ class SecurityHandler:
 
     # --- inside
 
+    def _must_skip(self) -> bool:
+        used = self._used()
+        limit = self._config.skip_until if self._skipping else self._config.skip_above
+        if (used > limit) != self._skipping:
+            self._skipping = not self._skipping
+            how = "go unjudged: detection is too far behind" if self._skipping else "are judged"
+            logger.error("the log is %.0f %% full, spans %s", 100 * used, how)
+        return self._skipping
+
     def _publish(self, batch: Batch, found: Sequence[Judged]) -> None:
         alerts = [alert for judged in found for alert in judged.alerts]
         publish(self._store, self._live, alerts, batch.token(rows.TABLE))
+        self.numbers.alerts += len(alerts)
 
     def _judge(self, chunk: Sequence[StoredRecord]) -> None:
         """Judge together; what kills the child, alone; what kills it alone again, is given up."""
@@ -208,6 +243,9 @@ class SecurityHandler:
         if time.monotonic() - self._saved >= self._config.save_seconds:
             self._saved = time.monotonic()
             self.save()
+            if self._process.pid is not None:
+                with suppress(ChildDied, ChildError, AgentStackError):
+                    self.numbers.caches = self._process.call("numbers")
 
 
 class SecurityWorker(loop.Worker):
@@ -219,6 +257,16 @@ class SecurityWorker(loop.Worker):
         super().__init__(log, GROUP, handler, config)
         self._security = handler
         self.process = process
+
+    @property
+    def numbers(self) -> Numbers:
+        """What it found, for /metrics."""
+        return self._security.numbers
+
+    @property
+    def starts(self) -> int:
+        """Processes started."""
+        return self.process.starts
 
     def stop(self, timeout: float = 10.0) -> bool:
         """As `Worker.stop`."""
@@ -256,9 +304,16 @@ def security_worker(
 
         Detector(config.settings)  # who wrote them hears of a mistake now and not from a log
     process = Offload(DETECTOR, (config.settings,), config.process, name="detection")
-    handler = SecurityHandler(store, live, config, process)
+    handler = SecurityHandler(store, live, config, process, lambda: _used(log))
     sizes = batches or loop.Config(max_spans=8_000, max_bytes=16 << 20)
     return SecurityWorker(log, handler, process, sizes)
+
+
+def _used(log: Log) -> float:
+    """Other logs than ours bound themselves."""
+    if not isinstance(log, SqliteLog):
+        return 0.0
+    return log.stats().used_bytes / log.config.max_bytes
 
 
 def _chunks(records: Sequence[StoredRecord], config: Config) -> list[list[StoredRecord]]:
@@ -293,4 +348,11 @@ def _write(path: Path, data: bytes) -> None:
         raise
 
 
-__all__ = ["DETECTOR", "GROUP", "Config", "SecurityHandler", "SecurityWorker", "security_worker"]
+__all__ = [
+    "DETECTOR",
+    "GROUP",
+    "Config",
+    "SecurityHandler",
+    "SecurityWorker",
+    "security_worker",
+]

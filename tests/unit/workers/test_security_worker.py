@@ -13,14 +13,16 @@ from typing import Any
 import pytest
 from agentstack_exporters.alerts import rows
 from agentstack_exporters.clickhouse.chdb import ChdbStore
-from agentstack_exporters.log.protocol import Record
+from agentstack_exporters.log.protocol import Record, StoredRecord
 from agentstack_exporters.log.sqlite import Config as LogConfig
 from agentstack_exporters.log.sqlite import SqliteLog
 from agentstack_processors.verdicts import ConfigError, Retry
 
 from agentstack_otel.workers import loop, offload
+from agentstack_otel.workers.batch import Batch
 from agentstack_otel.workers.offload import Offload
 from agentstack_otel.workers.security import Config, SecurityHandler, SecurityWorker
+from agentstack_otel.workers.security_metrics import SecurityMetrics
 from tests.fakes.named_spans import spans
 
 DETECTOR = "tests.fakes.detectors:OrderedDetector"
@@ -237,6 +239,34 @@ def test_stopping_in_the_middle_of_a_batch_is_taken_up_with_the_same_token(
     assert len(set(away.tokens)) == 2
 
 
+def test_before_the_log_is_full_spans_go_unjudged_until_there_is_room(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    used = [0.2, 0.71, 0.6, 0.51, 0.5, 0.7]
+    child = Offload(DETECTOR, (str(bench.folder),), name="detection")
+    handler = SecurityHandler(bench.store, bench.live, Config(), child, lambda: used.pop(0))
+    for position in range(6):
+        record = StoredRecord(position, bench.put("attack"))
+        handler.handle(Batch("log", 0, position, position, "v1", "traces", (record,)))
+    child.close()
+    assert handler.numbers.skipped_spans == 3
+    assert handler.numbers.alerts == 3
+    assert [r.getMessage() for r in caplog.records if r.levelname == "ERROR"] == [
+        "the log is 71 % full, spans go unjudged: detection is too far behind",
+        "the log is 50 % full, spans are judged",
+    ]
+
+
+def test_detection_is_seen_in_the_metrics(bench: Bench) -> None:
+    bench.put("attack", "attack")
+    worker = bench.start()
+    bench.drain()
+    found = {s.name: s.value for m in SecurityMetrics(worker).collect() for s in m.samples}
+    assert found["agentstack_security_alerts_total"] == 2
+    assert found["agentstack_security_process_starts_total"] == 1
+    assert found["agentstack_security_skipped_spans_total"] == 0
+
+
 def test_the_child_is_gone_after_stop(bench: Bench) -> None:
     bench.put("chat")
     worker = bench.start()
@@ -249,7 +279,13 @@ def test_the_child_is_gone_after_stop(bench: Bench) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"chunk_records": 0}, {"history_spans": 0}, {"save_seconds": -1}, {"earlier_hours": -1}],
+    [
+        {"chunk_records": 0},
+        {"history_spans": 0},
+        {"save_seconds": -1},
+        {"earlier_hours": -1},
+        {"skip_until": 0},
+    ],
 )
 def test_settings_that_make_no_sense_are_refused_by_name(change: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=f"security {next(iter(change))}"):
