@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from agentstack_processors.redaction.patterns.row import Pattern
+from agentstack_processors.redaction.patterns.row import Pattern, at_literals, every
 from agentstack_processors.redaction.reading import Reading
 
-_STEMS = (b"pass", b"key", b"secret", b"token", b"auth", b"cred")
+_STEMS = (b"pass", b"key", b"secret", b"token", b"auth", b"cred", b"hook")
 _KEY = 3  # characters of a prefix by which rows are looked up
 _ROOT = b"AA00"  # stands in every form that has no number of six digits
 
@@ -49,7 +49,8 @@ class Gate:
 
     def _register(self, literal: str, pattern: Pattern) -> None:
         head = literal[:_KEY]
-        if len(head) == _KEY and all(char.isalnum() or char in "_-" for char in head):
+        begins = pattern.search in (at_literals, every)
+        if begins and len(head) == _KEY and all(char.isalnum() or char in "_-" for char in literal):
             self._prefixes.setdefault(head, []).append(pattern)
         else:  # begins before a run, or is too short to be looked up
             self._inner.append((literal, pattern))

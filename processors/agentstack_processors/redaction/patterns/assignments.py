@@ -20,27 +20,37 @@ if TYPE_CHECKING:
     from agentstack_processors.redaction.patterns.row import Pattern, Span
     from agentstack_processors.redaction.reading import Reading
 
-# What stands between a name and its value: `=`, `:`, `=>`, `:=`, `<-`, `>…<`, `, "`, ` is `.
+# What stands between a name and its value: `=`, `:`, `=>`, `:=`, `<-`, `>…<`, `, "`, ` is `, a
+# space before a quote, or only a space.
 _SIGN = (
-    r"(?:[\"'`\])]{0,3}(?:</[a-z]{1,12}>\s{0,8}<[a-z]{1,12}>"
-    r"|[ \t]{0,4}(?:=>|:{1,3}=|\?=|->|<-|\|\||={1,3}|:|,(?=[ \t]{0,4}[\"'`])|>(?=[^\s<=>]))"
-    r"|[ \t]{1,4}(?:value=|(?i:is(?: now| set to|:)?|was|to)[ \t]))[ \t\n]{0,4})"
+    r"(?:[\"'`\])]{0,3}(?:</[a-z]{1,12}>\s{0,8}<[a-z]{1,12}>|[ \t]{0,4}"
+    r"(?:(?::?[ \t]{1,2}|:)(?:string|String|str|STRING)[ \t]{0,2}=|=>|:{1,3}=|[?.+]=|->|<-|\|\||={1,3}|:"
+    r"|,(?=[ \t]{0,4}[\"'`])|>)|[ \t]{1,4}value=)"
+    r"|[ \t]{1,4}(?i:(?:is|was)(?: now| set to|:)?|to|set to)[ \t]|[ \t]{1,2}(?=\S))\s{0,8}"
 )
 # The rest of the name, the sign, a quote perhaps, the value.
 PASSWORD = re.compile(
     r"(?i:passw(?:or)?ds?|passwort|passphrase|passcode|pwd|pass)"
-    rf"(?:[_\-]?[A-Za-z0-9]{{1,12}}){{0,2}}{_SIGN}"
+    r"(?![_\- ]?(?i:chang|length|min|max|field|reset|polic|expir|count|hint|url|file|path|type|date"
+    r"|updat|creat|last|hash|valid|requir|strength|prompt|label|input|manag))"
+    rf"(?:[_\-]?[A-Za-z0-9]{{1,12}}){{0,2}}(?P<sign>{_SIGN})"
     r"(?:[\"'`]([^\"'`\n]{4,128})[\"'`]|([^\s\"'`,;<>{}()\[\]|]{4,128}))"
 )
 TOKEN = re.compile(
     r"(?i:secret|token|key|auth|cred)[A-Za-z0-9]{0,12}(?:[_.\-][A-Za-z0-9]{1,20}){0,4}"
-    rf"(?:[ \t]{{1,2}}(?i:key|token|secret|value|number|id))?{_SIGN}"
-    r"[\"'`=]{0,3}(?:(?i:bearer|token|basic)[ \t])?([A-Za-z0-9_\-.~+/=%]{10,512})(?![A-Za-z0-9(\[])"
+    rf"(?:[ \t]{{1,2}}(?i:key|token|secret|value|number|id))?(?P<sign>{_SIGN})"
+    r"[\"'`=]{0,3}(?:(?i:bearer|token|basic)[ \t])?"
+    r"(?P<value>[A-Za-z0-9_\-.~+/=%]{10,512})(?![A-Za-z0-9(\[])"
 )
-_SPOKEN = re.compile(r"(?i:[ \t](?:is|was|to|now|is:)[ \t\n]*)\Z")
+_SPOKEN = re.compile(r"(?i:[ \t](?:is|was|to|now|is:)\s*)\Z")
+_FLAG = re.compile(r"(?:\A|\s)--?[A-Za-z0-9\-]{0,20}\Z")
 _NEXT_PARAMETER = re.compile(r"&(?=[A-Za-z_][A-Za-z0-9_.\-]{0,40}=)")
 _END_OF_NAME = re.compile(r"[^A-Za-z0-9_.\-]")
 _NAME = re.compile(r"[A-Za-z0-9_.\-]{0,48}\Z")
+_SPACED_NAME = re.compile(
+    r"(?:(?i:api|access|secret|private|auth|account|license|client|service) )?[A-Za-z0-9_.\-]{0,48}\Z"
+)
+_NOT_WORD = re.compile(r"[-. ]+")
 _NAME_ON = re.compile(r"[A-Za-z0-9_.\-]{0,64}(?: (?:key|token|secret))?")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 # The name ends in one of these…
@@ -61,16 +71,16 @@ _PUBLIC_NAME = re.compile(
     r"|(?:next|page|previous|prev|continuation|continue|sync|cursor|cancellation|resume|pagination"
     r"|csrf|xsrf|csrf_?middleware|verification|public|device|push|lex|parser?|current|last|first|eos|bos|pad"
     r"|unk|mask|stop|start|end|special|sep|cls|max|min|num|input|output|total|bar)_?tokens?\Z"
-    r"|(?:rapid|capital|o|ra|_?the|no|non)_?auth\Z|author|_ids?\Z|(?:^|_)id_|count\Z|tokens\Z|keys\Z|monkey|turkey"
+    r"|(?:rapid|capital|o|ra|_?the|no|non)_?auth\Z|author(?!iz)|_ids?\Z|(?:^|_)id_|count\Z|tokens\Z|keys\Z|monkey|turkey"
     r"|keyboard|keyword|tokeniz|tokenis|secretar|authentic|authorized|authority|^api\Z|_api\Z|^auth\Z"
 )
 _DULL = re.compile(
     r"(?i:\W*|(?:x|\*|\.|-|_|0|#|•){3,}.*|.*(?:x{4}|\*{3}|\.{3}|•{3}).*|.*example.*|.*placeholder.*|.*redacted.*|your.*|my[_\-]?(?:pass|secret|pwd).*"
-    r"|<.*|\$.*|%\(?[a-z_]*\)?s?%?|\{.*|\[.*|@[a-z_]+@?|null|none|nil|undefined|true|false|string|str|bytes|int"
+    r"|<.*|\$[{(].*|\$[a-z_][a-z_.]*|%\(?[a-z_]*\)?s?%?|\{.*|\[.*|@[a-z_]+@?|null|none|nil|undefined|true|false|string|str|bytes|int"
     r"|required|optional|hidden|masked|filtered|change[_-]?(?:me|it|this)|insert.*|enter.*|type.*|todo|tbd|n/?a|empty|blank|default|unset|unknown|invalid|incorrect|wrong|missing"
     r"|(?:the[_\-]?|new[_\-]?|old[_\-]?|test[_\-]?|my[_\-]?|user[_\-]?|db[_\-]?|client[_\-]?|root[_\-]?|admin[_\-]?|some[_\-]?)?(?:pass(?:word|wd|phrase)?|pwd|secret|token|key)[0-9]?s?"
     r"|os\..*|process\..*|env[:.(].*|self\..*|this\..*|getenv.*|getpass.*|config\..*|settings\..*|args\..*|options\..*|request\..*|params\..*|secrets\..*|vars?\..*|data\..*|input\b.*|credentials?\..*"
-    r"|https?:.*|file:.*|/.*|\./.*|~/.*|[a-z]:\\.*|.*\.(?:py|js|ts|go|java|json|ya?ml|txt|pem|key|crt|pub|md|html?|sh|env|cfg|ini|toml|php)"
+    r"|.*%[sd].*|(?:19|20)[0-9]{2}-[01][0-9].*|@.*|https?:.*|file:.*|/(?:[a-z0-9._\-]+/)+.*|/[a-z._\-]+|\./.*|~/.*|[a-z]:\\.*|.*\.(?:py|js|ts|go|java|json|ya?ml|txt|pem|key|crt|pub|md|html?|sh|env|cfg|ini|toml|php)"
     r"|.*here|.*\(.*)\Z",
     re.DOTALL,
 )
@@ -79,7 +89,9 @@ _HAS_LETTER = re.compile(r"[A-Za-z]")
 _HAS_SIGN = re.compile(r"[!@#$%^&*~?+]")
 _ENVIRONMENT = re.compile(r"[A-Z][A-Z0-9_]{2,}\Z")
 _CODE = re.compile(r"[A-Za-z_][\w]*(?:(?:\.|::|->)[A-Za-z_]\w*)+\Z")
-_WORDY = re.compile(r"[a-z]+(?:[_\-][a-z]+)*\Z|[A-Z][a-z]+(?:[A-Z][a-z]+)*\Z|[A-Z]+(?:_[A-Z]+)+\Z")
+_WORDY = re.compile(
+    r"[a-z]+(?:[_\-][a-z]+)*\Z|[a-z]+(?:[A-Z][a-z]+)+\Z|[A-Z][a-z]+(?:[A-Z][a-z]+)*\Z|[A-Z]+(?:_[A-Z]+)+\Z"
+)
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 
 
@@ -108,7 +120,7 @@ def passwords(pattern: Pattern, reading: Reading) -> Iterator[Span]:
         while position >= 0:
             match = pattern.regex.match(text, position)
             if match is not None:
-                group = 1 if match[1] is not None else 2
+                group = 2 if match[2] is not None else 3
                 end = _is_password(text, match, group)
                 if end:
                     yield match.start(group), end
@@ -119,17 +131,30 @@ def _is_password(text: str, match: re.Match[str], group: int) -> int:
     """Where the password ends; 0 when there is none."""
     value, begin = match[group], match.start(group)
     head = text[match.start() : begin]
-    spoken = _SPOKEN.search(head) is not None
-    if group == 1:
-        fine = not spoken and " " not in value.strip() and _mixed(value) and not _dull(value)
-        return match.end(1) if fine else 0
+    spoken = not _FLAG.search(text, max(0, match.start() - 24), match.start()) and (
+        match["sign"].isspace() or _SPOKEN.search(match["sign"]) is not None
+    )
+    if group == 2:
+        fine = " " not in value.strip() and not _dull(value) and is_mixed(value)
+        return match.end(2) if fine and (not spoken or _strong(value)) else 0
     value = _NEXT_PARAMETER.split(value, maxsplit=1)[0].rstrip(".,:!?")
     end = begin + len(value)
     if len(value) < 4 or value[0] == "=" or _dull(value) or text[end : end + 1] in ("(", "[", "{"):
         return 0
     if spoken:
-        return end if len(value) >= 6 and _mixed(value) and _HAS_DIGIT.search(value) else 0
-    return end if (_mixed(value) and len(value) >= 5) or _settled(text, match, head, value) else 0
+        return end if _strong(value, bare=match["sign"].isspace()) else 0
+    return end if (is_mixed(value) and len(value) >= 5) or _settled(text, match, head, value) else 0
+
+
+def _strong(value: str, *, bare: bool = False) -> bool:
+    """What nobody writes but as a password: needed where only a word says that it is one."""
+    digit, sign = _HAS_DIGIT.search(value), _HAS_SIGN.search(value)
+    both = value != value.lower() and value != value.upper()
+    if len(value) < 6 or not _HAS_LETTER.search(value):
+        return False
+    if bare:
+        return len(value) >= 8 and digit is not None and (both or sign is not None)
+    return digit is not None or (sign is not None and both)
 
 
 def _dull(value: str) -> bool:
@@ -148,7 +173,8 @@ def _settled(text: str, match: re.Match[str], head: str, value: str) -> bool:
     return _ENVIRONMENT.match(name) is not None
 
 
-def _mixed(value: str) -> bool:
+def is_mixed(value: str) -> bool:
+    """Whether a value has what rules for passwords demand."""
     digit, letter = _HAS_DIGIT.search(value), _HAS_LETTER.search(value)
     if letter is None:
         return digit is not None and len(value) >= 4 and value.isdigit()
@@ -165,26 +191,24 @@ def tokens(pattern: Pattern, reading: Reading) -> Iterator[Span]:
         while position >= 0:
             match = pattern.regex.match(text, position)
             if match is not None and _is_token(text, match):
-                yield match.span(1)
+                yield match.span("value")
             position = folded.find(word, position + 1)
 
 
 def _is_token(text: str, match: re.Match[str]) -> bool:
-    start = match.start()
-    before = _NAME.search(text, max(0, start - 48), start)
+    start, sign = match.start(), match["sign"]
+    before = _SPACED_NAME.search(text, max(0, start - 64), start)
     rest = _NAME_ON.match(text, start)
     name = (before[0] if before else "") + (rest[0] if rest else "")
-    name = (
-        _CAMEL.sub("_", name)
-        .lower()
-        .replace("-", "_")
-        .replace(".", "_")
-        .replace(" ", "_")
-        .rstrip("_")
-    )
+    name = _NOT_WORD.sub("_", _CAMEL.sub("_", name)).lower().strip("_")
     if _PUBLIC_NAME.search(name) or not _SECRET_NAME.search(name):
         return False
-    value = match[1].rstrip(".=-")
+    value = match["value"].rstrip(".=-")
+    if sign.isspace() and text[match.start("value") - 1] not in "\"'`":
+        if not _FLAG.search(text, max(0, start - 24), start):
+            return len(value) >= 20 and _drawn(value) and _HAS_DIGIT.search(value) is not None
+    if value.isdigit():
+        return len(value) >= 15 and len(set(value)) >= 6
     return _drawn(value)
 
 
@@ -195,9 +219,9 @@ def _drawn(value: str) -> bool:
         return True
     if not _HAS_DIGIT.search(value) or _WORDY.match(value):
         # No digit: random only if capitals stand anywhere.
-        return len(value) >= 24 and _shuffled(value) and bits(value) >= 3.8
+        return len(value) >= 16 and _shuffled(value) and bits(value) >= 3.3
     return bits(value) >= (2.9 if len(value) < 24 else 3.0)
 
 
 def _shuffled(value: str) -> bool:
-    return sum(a.islower() and b.isupper() for a, b in pairwise(value)) >= 4
+    return sum(a.islower() and b.isupper() for a, b in pairwise(value)) >= 3

@@ -157,11 +157,22 @@ ROWS: tuple[Pattern, ...] = (
         "PASSWORD",  # curl -u name:password
         re.compile(
             r"curl\s(?:[^\n|;&]{0,160}?\s)??(?:-u|--user)(?:=|\s{0,4})[\"']?"
-            r"[^\s:\"']{0,64}:([^\s\"'$<{\[]{3,128})"
+            r"([^\s:\"'$<{\[]{0,64}:[^\s\"'$<{\[]{3,128}|[^\s:\"'$<{\[]{8,128}(?=:[\s\"']))"
         ),
         literals=("curl",),
         group=1,
-        accept=lambda match: not assignments.is_dull(match[1]),
+        accept=lambda match: not assignments.is_dull(match[1].rpartition(":")[2] or "x"),
+    ),
+    Pattern(
+        "PASSWORD",
+        re.compile(
+            r"(?:mysql[a-z]{0,8}|sshpass)\s(?:[^\n|;&]{0,80}?\s)??-p[ \t]?[\"']?"
+            r"((?!-)[^\s\"'$<{\[]{4,128})"
+        ),
+        words=(b"mysql", b"sshpass"),
+        group=1,
+        accept=lambda match: assignments.is_mixed(match[1]),
+        search=at_words,
     ),
     Pattern(
         "SECRET",
@@ -185,14 +196,12 @@ ROWS: tuple[Pattern, ...] = (
             b"pass=",
             b'pass"',
         ),
-        group=1,
         search=assignments.passwords,
     ),
     Pattern(
         "SECRET",
         assignments.TOKEN,
         words=(b"secret", b"token", b"key", b"auth", b"cred"),
-        group=1,
         search=assignments.tokens,
     ),
 )

@@ -11,20 +11,23 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from agentstack_processors.redaction.entropy import bits, random_looking
-from agentstack_processors.redaction.patterns.row import Match, Pattern, Span, at_literals
+from agentstack_processors.redaction.entropy import random_looking
+from agentstack_processors.redaction.patterns.row import Match, Pattern, Span, at_literals, at_words
 from agentstack_processors.redaction.reading import Reading
 
-_DIGITS = re.compile(r"(?<![0-9A-Za-z])[0-9]{5,16}\Z")
 
+def _around(before: str) -> Callable[[Pattern, Reading], Iterator[Span]]:
+    """A search for tokens whose literal stands in the middle, with `before` in front of it."""
+    head = re.compile(rf"(?:{before})\Z")
 
-def _with_digits(pattern: Pattern, reading: Reading) -> Iterator[Span]:
-    """A token that begins with the number of its bot."""
-    text = reading.text
-    for start, end in at_literals(pattern, reading):
-        number = _DIGITS.search(text, max(0, start - 17), start)
-        if number is not None:
-            yield number.start(), end
+    def search(pattern: Pattern, reading: Reading) -> Iterator[Span]:
+        text = reading.text
+        for start, end in at_literals(pattern, reading):
+            found = head.search(text, max(0, start - 48), start)
+            if found is not None and _drawn_text(text[found.start() : end]):
+                yield found.start(), end
+
+    return search
 
 
 _W = "[A-Za-z0-9]"
@@ -34,12 +37,16 @@ _X = "[A-Fa-f0-9]"
 _BEFORE = "(?<![A-Za-z0-9_])"
 
 
+_drawn_text = random_looking
+
+
 def _drawn(match: Match) -> bool:
     return random_looking(match[0])
 
 
-def _any(match: Match) -> bool:
-    return bits(match[0]) >= 2.5
+def _numbered(match: Match) -> bool:
+    """Some digit is in it: `xoxb-not-a-real-token` has none."""
+    return random_looking(match[0]) and any(char.isdigit() for char in match[0])
 
 
 def _row(
@@ -79,16 +86,30 @@ ROWS: tuple[Pattern, ...] = (
         "SLACK_TOKEN",
         "xoxb- xoxa- xoxp- xoxr- xoxs- xoxo- xoxe- xoxc- xoxd- xapp-",
         r"(?:[0-9A-Za-z]{1,16}-){0,4}[A-Za-z0-9%]{8,200}",
+        _numbered,
         end="A-Za-z0-9%",
     ),
     _row("SLACK_TOKEN", "xoxe.xoxb- xoxe.xoxp-", r"[0-9]-[A-Za-z0-9]{120,180}"),
     Pattern(
         "SLACK_WEBHOOK",
         re.compile(
-            r"hooks\.slack\.com/(?:services|workflows|triggers)/[A-Za-z0-9+/]{30,80}(?![A-Za-z0-9])"
+            r"(?i:hooks\.slack\.com/(?:services|workflows|triggers)/)[A-Za-z0-9+/]{30,80}"
+            r"(?![A-Za-z0-9])"
         ),
-        literals=("hooks.slack.com/",),
+        words=(b"hooks-slack-com/",),
         accept=_drawn,
+        search=at_words,
+    ),
+    Pattern(
+        "WEBHOOK",
+        re.compile(
+            r"(?i:webhook\.office\.com/webhookb2/)[A-Za-z0-9\-]{36}@[A-Za-z0-9\-]{36}"
+            r"/IncomingWebhook/[A-Za-z0-9]{32}/[A-Za-z0-9\-]{36}(?:/[A-Za-z0-9_\-]{20,80})?"
+            r"|(?i:api/webhooks/)[0-9]{15,22}/[A-Za-z0-9_\-]{50,90}"
+        ),
+        words=(b"webhook-office-com/", b"api/webhooks/"),
+        accept=_drawn,
+        search=at_words,
     ),
     _row("STRIPE_KEY", "sk_live_ sk_test_ sk_prod_ rk_live_ rk_test_ rk_prod_", f"{_W}{{10,247}}"),
     _row("STRIPE_KEY", "whsec_", r"[A-Za-z0-9+/]{24,64}={0,2}"),
@@ -123,8 +144,28 @@ ROWS: tuple[Pattern, ...] = (
         "TELEGRAM_TOKEN",
         re.compile(rf":AA(?<=[0-9]:AA){_U}{{32,34}}(?![A-Za-z0-9_\-])"),
         literals=(":AA",),
-        accept=_drawn,
-        search=_with_digits,
+        search=_around(r"(?<![0-9A-Za-z])[0-9]{5,16}"),
+        token=True,
+    ),
+    Pattern(
+        "AZURE_SECRET",
+        re.compile(r"Q~[A-Za-z0-9_~.\-]{31,34}(?![A-Za-z0-9_~\-])"),
+        literals=("Q~",),
+        search=_around(r"(?<![A-Za-z0-9_~.])[A-Za-z0-9_~.]{3}[0-9]"),
+        token=True,
+    ),
+    Pattern(
+        "API_TOKEN",  # MaxMind
+        re.compile(r"_mmk(?![A-Za-z0-9_])"),
+        literals=("_mmk",),
+        search=_around(r"(?<![A-Za-z0-9_])[A-Za-z0-9]{6}_[A-Za-z0-9]{29}"),
+        token=True,
+    ),
+    Pattern(
+        "API_TOKEN",  # Mailchimp
+        re.compile(r"-us[0-9]{1,2}(?![A-Za-z0-9_])"),
+        literals=("-us",),
+        search=_around(r"(?<![A-Za-z0-9_])[0-9a-f]{32}"),
         token=True,
     ),
     _row("VAULT_TOKEN", "hvs. hvb. hvr.", rf"{_U}{{24,300}}"),
@@ -185,6 +226,9 @@ ROWS: tuple[Pattern, ...] = (
     _row("API_TOKEN", "v1.0-", rf"{_H}{{24}}-{_H}{{146}}"),
     _row("API_TOKEN", "EAAM EAAC EAAG EAAB", f"{_W}{{60,300}}"),
     _row("API_TOKEN", "ico-", f"{_W}{{32}}"),
+    _row("API_TOKEN", "HRKU-", rf"{_U}{{36,60}}"),
+    _row("API_TOKEN", "pat.", rf"{_U}{{22}}\.{_H}{{24}}\.{_W}{{20}}"),
+    _row("API_TOKEN", "s-s4t2ud- s-s4t2af-", f"{_H}{{64}}"),
     _row("API_TOKEN", "sk.eyJ pk.eyJ", r"[A-Za-z0-9_\-]{40,120}\.[A-Za-z0-9_\-]{20,24}"),
     _row(
         "API_TOKEN",
