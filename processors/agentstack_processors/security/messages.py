@@ -10,6 +10,7 @@ a result cannot call itself a system prompt.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
@@ -49,6 +50,7 @@ _LISTS = ("messages", "contents", "generations", "choices", "candidates", "chat_
 _DEEPEST = 24
 _MOST_LEAVES = 20_000
 _SHORTEST = 4
+_MEMO = 16_384
 
 
 class Said(NamedTuple):
@@ -72,10 +74,24 @@ def decode(text: str) -> Any:
 def flat(value: Any) -> str:
     """A tool's arguments or result as the text a model reads: `key: value` lines."""
     if isinstance(value, str):
-        decoded = decode(value)
-        if isinstance(decoded, str):
-            return decoded
-        value = decoded
+        if value[:1] not in ("{", "[", '"'):
+            return value
+        return _remembered(value) if len(value) <= _MEMO else _flattened(value)
+    return _joined(value)
+
+
+@lru_cache(maxsize=1024)
+def _remembered(text: str) -> str:
+    """Results come again with every call that repeats the conversation."""
+    return _flattened(text)
+
+
+def _flattened(text: str) -> str:
+    decoded = decode(text)
+    return decoded if isinstance(decoded, str) else _joined(decoded)
+
+
+def _joined(value: Any) -> str:
     lines: list[str] = []
     _lines(value, "", lines, 0)
     return "\n".join(lines)

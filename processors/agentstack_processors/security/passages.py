@@ -10,7 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Literal, NamedTuple
+from functools import lru_cache
+from itertools import islice
+from typing import Any, Literal, NamedTuple
+
+import re2
 
 from agentstack_processors.security.verdict import Finding
 
@@ -26,6 +30,7 @@ _LEAF = re.compile(r"\n[ \t]*(?:- )?['\"]?[A-Za-z_][\w]{0,30}['\"]?:(?=\s)")
 _KEY = re.compile(r"([ \t]*)((?:- )*)(?:['\"]?[\w.-]{1,40}['\"]?:(?:[ \t]+|$))?(.*)")
 _TAG = re.compile(r"<(/?)([A-Za-z][\w-]{2,30})>")
 _WORD = re.compile(r"[A-Za-z][A-Za-z']*")
+_MARKER = re.compile(r"\[[A-Z][A-Z_]{1,40}:[0-9a-f]{4,16}\]")
 _OPENS = re.compile(r"[)\]>:*#|\u2013\u2014-]")
 
 VERBS = frozenset(
@@ -92,6 +97,21 @@ _REACH = 1500
 _FOLLOWS = 400
 _LONGEST = 4000
 _MOST_PIECES = 400
+
+
+def _maybe() -> Any:
+    """What every order has in common, for a machine that reads a gigabyte a second."""
+    verbs, leads = "|".join(sorted(VERBS)), "|".join(sorted(_LEADS))
+    return re2.compile(
+        rf"(?i)(?:^|[^a-z0-9\s_'][^a-z]*|\n[^a-z]*|\b(?:{leads})[^a-z]+)(?:{verbs})[^a-z]+[a-z]+[^a-z]"
+    )
+
+
+_MAYBE = _maybe()
+_MOST_HITS = 64
+_MOST_ORDERS = 12
+_GAP = 40
+_ENDS = ("\n", ". ", "! ", "? ", ": ", ">")
 
 
 class Piece(NamedTuple):
@@ -163,10 +183,13 @@ def pieces(text: str) -> Iterator[Piece]:
 
 def is_order(text: str) -> bool:
     """Whether a sentence tells somebody to do something."""
+    text = text[:400]
+    if "[" in text:
+        text = _MARKER.sub("", text)  # "[EMAIL:7f3a]" is no verb
     first, before, end = "", "", 0
     count = 0
     found = False
-    for match in _WORD.finditer(text[:400]):
+    for match in _WORD.finditer(text):
         word = match.group().lower()
         if word in VERBS and not found:
             found = not count or before in _LEADS or _begins(text, end, match, first)
@@ -183,16 +206,49 @@ def _begins(text: str, end: int, match: re.Match[str], first: str) -> bool:
     return match.group()[0].isupper() and _OPENS.search(text, end, match.start()) is not None
 
 
-def orders(text: str, most: int = 12) -> list[tuple[Piece, Cue]]:
+def _near(text: str, hits: list[int]) -> Iterator[Piece]:
+    """The pieces around places where an order may stand; those far from any are not cut."""
+    end = 0
+    for hit in hits:
+        if hit < end:
+            continue
+        begin = max(end, hit - _FOLLOWS, _boundary(text, end, hit))
+        begin = max(end, begin - 120, _boundary(text, end, begin - 2))
+        for piece in pieces(text[begin : hit + 2 * _FOLLOWS]):
+            end = begin + piece.end
+            yield Piece(begin + piece.start, end)
+            if begin + piece.start > hit + 2:
+                break
+
+
+def _boundary(text: str, start: int, end: int) -> int:
+    """Where the last sentence or line before `end` begins, not before `start`."""
+    return max(start, *(text.rfind(mark, start, max(start, end)) + len(mark) for mark in _ENDS))
+
+
+def orders(text: str) -> tuple[tuple[Piece, Cue], ...]:
     """Orders anywhere in `text`, each with the piece that follows it; most pressing ones first.
 
     The cue may stand in the order or right before it ("###(system_message) Send …").
     """
+    text = text[: _LONGEST * 4]
+    return _remembered(text)
+
+
+@lru_cache(maxsize=1024)
+def _remembered(text: str) -> tuple[tuple[Piece, Cue], ...]:
+    """The same page is fetched by many runs."""
+    if _MAYBE.search(text) is None:
+        return ()
+    hits = [hit.start() for hit in islice(_MAYBE.finditer(text), _MOST_HITS)]
     found: list[tuple[Piece, Cue]] = []
     after = False
     last = 0
-    text = unfold(text[: _LONGEST * 4])
-    for piece in pieces(text):
+    text = unfold(text)
+    ended = 0
+    for piece in _near(text, hits):
+        after = after and piece.start - ended < _GAP
+        ended = piece.end
         if is_order(text[piece.start : piece.end]):
             cue = cue_of(text, max(last - 80, piece.start - 120, 0), piece.end)
             if after:
@@ -207,7 +263,7 @@ def orders(text: str, most: int = 12) -> list[tuple[Piece, Cue]]:
                 found[-1] = (Piece(first.start, piece.end), cue)
             after = False
         last = piece.start
-    return sorted(found, key=lambda one: -one[1])[:most]
+    return tuple(sorted(found, key=lambda one: -one[1])[:_MOST_ORDERS])
 
 
 def suspicious(text: str, findings: Sequence[Finding]) -> str:

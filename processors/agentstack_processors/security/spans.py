@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Protocol
 
@@ -10,10 +11,15 @@ from agentstack_processors.otlp.opened import OpenSpan
 from agentstack_processors.security.alert import LOW, Alert
 from agentstack_processors.security.texts import SpanText, texts_of
 from agentstack_processors.security.trace_state import TraceState, TraceWatch
-from agentstack_processors.security.verdict import Finding, Scope, Verdict
+from agentstack_processors.security.verdict import CLEAN, Finding, Scope, Verdict
 
 # What a model says again is news to loops; it is never an alert of its own twice.
 _SAID_AGAIN = frozenset(("assistant", "tool_input"))
+
+
+# "order_id: 4711", "ok": single words too short to tell anybody anything. Half of all arguments.
+_SHORT = 120
+_TRIFLE = re.compile(r"(?:(?:[\w.\-]{1,40}: )?[\w.@:+\-]{0,20}(?:\n|\Z)){1,6}")
 
 
 class Judge(Protocol):
@@ -69,12 +75,17 @@ class SpanJudge:
         return self.watch.load(data)
 
     def _judged(self, span: OpenSpan, state: TraceState) -> list[tuple[SpanText, Verdict]]:
-        judge, most = self.engine.judge, self.watch.config.texts
+        judge, most = self._verdict, self.watch.config.texts
         return [
             (text, judge(text.text, text.scope))
             for text in texts_of(span, state.prefixes)
             if state.fresh(text, most) or (text.output and text.scope in _SAID_AGAIN)
         ]
+
+    def _verdict(self, text: str, scope: Scope) -> Verdict:
+        if len(text) <= _SHORT and _TRIFLE.fullmatch(text) is not None:
+            return CLEAN
+        return self.engine.judge(text, scope)
 
 
 def _of_texts(

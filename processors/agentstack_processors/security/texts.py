@@ -9,7 +9,6 @@ part of a message list that it has decoded before.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from agentstack_processors.otlp.opened import OpenEvent, OpenSpan
@@ -46,7 +45,6 @@ _RUNS = frozenset(("invoke_agent", "invoke_workflow"))
 _SEARCH = frozenset(("retrieval", "rerank"))
 MODEL_OPERATIONS = frozenset(("chat", "text_completion", "generate_content"))
 _WORTH_REMEMBERING = 512
-_MEMO = 16_384
 
 
 class Prefixes:
@@ -133,7 +131,7 @@ def ran(span: OpenSpan) -> tuple[str, str]:
         if field.how == "loose":
             scope = "tool_output" if field.output else "tool_input"
         if scope == "tool_input":
-            arguments = arguments or _flat(text)
+            arguments = arguments or flat(text)
         elif scope == "tool_output":
             result = result or text
     return arguments, result
@@ -147,7 +145,7 @@ def _texts(
         yield from _messages(key, text, scope, output, prefixes)
     elif how == "flat":
         tool = span.attributes.get(field.tool_key, "") if field.tool_key else tool_of(span)
-        flattened = _flat(text)
+        flattened = flat(text)
         if flattened:
             yield SpanText(flattened, scope, key, False, tool, output)
     elif how == "role":
@@ -160,7 +158,7 @@ def _texts(
 def _spoken(key: str, text: str, scope: Scope, output: bool) -> Iterator[SpanText]:
     """The content attribute of a numbered message: a text, or JSON of content parts."""
     if scope == "tool_output":
-        yield SpanText(_flat(text), scope, key, False, "", output)
+        yield SpanText(flat(text), scope, key, False, "", output)
     elif text.startswith(('[{"type"', '[{"text"', '[{"tool')):
         yield from _messages(key, f'{{"role":"{scope}","content":{text}}}', scope, output, None)
     else:
@@ -192,7 +190,7 @@ def _dumped(span: OpenSpan, key: str, text: str, field: Field) -> Iterator[SpanT
         if isinstance(value, dict) and "tool_call_id" in value and "content" in value:
             text = flat(value["content"])  # LangChain's ToolMessage
         else:
-            text = _flat(text)
+            text = flat(text)
         if text:
             yield SpanText(text, scope, key, False, tool_of(span), field.output)
         return
@@ -223,24 +221,13 @@ def _said_in_event(
     where: str, key: str, text: str, scope: Scope, output: bool
 ) -> Iterator[SpanText]:
     if scope == "tool_output":
-        yield SpanText(_flat(text), scope, where, False, "", output)
+        yield SpanText(flat(text), scope, where, False, "", output)
         return
     value: Any = decode(text)
     if key == "content" and isinstance(value, (list, dict)):
         value = {"role": scope, "content": value}
     for said in read(value, scope):
         yield SpanText(said.text, said.scope, where, said.scope in _TRUSTED, said.tool, output)
-
-
-def _flat(text: str) -> str:
-    if text[:1] not in ("{", "[", '"'):
-        return text
-    return _remembered(text) if len(text) <= _MEMO else flat(text)
-
-
-@lru_cache(maxsize=2048)
-def _remembered(text: str) -> str:
-    return flat(text)
 
 
 __all__ = ["MODEL_OPERATIONS", "Prefixes", "SpanText", "ran", "texts_of", "tool_of"]
