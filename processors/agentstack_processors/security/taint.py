@@ -72,18 +72,28 @@ _EVIDENCE = 160
 Moment = tuple[int, int]
 
 
-class Source(NamedTuple):
-    """Orders in a text from outside."""
+class Source:
+    """Orders in a text from outside; made comparable when a call asks."""
 
-    words: Words
-    stems: frozenset[str]
-    actions: frozenset[str]
-    score: int
-    moment: Moment
-    where: Where
-    field: str
-    tool: str
-    quote: str
+    __slots__ = ("_read", "field", "moment", "passage", "score", "tool", "where")
+
+    def __init__(
+        self, passage: str, score: int, text: SpanText, moment: Moment, where: Where
+    ) -> None:
+        self.passage = passage
+        self.score = score
+        self.moment = moment
+        self.where = where
+        self.field = text.field
+        self.tool = text.tool
+        self._read: tuple[Words, frozenset[str], frozenset[str]] | None = None
+
+    def read(self) -> tuple[Words, frozenset[str], frozenset[str]]:
+        """Its words to find values in, their stems, and the classes of action it asks for."""
+        if self._read is None:
+            plain = _PLAIN_WORD.findall(self.passage.lower())
+            self._read = Words(self.passage), frozenset(map(stem, plain)), actions_of(plain)
+        return self._read
 
 
 class Sink(NamedTuple):
@@ -168,11 +178,11 @@ class Taint:
     ) -> Iterator[Source]:
         if verdict.score >= LOW:
             passage = suspicious(text.text, verdict.findings)
-            yield _source(passage, verdict.score, text, moment, where)
+            yield Source(passage, verdict.score, text, moment, where)
         for piece, cue in orders(text.text):
             passage = text.text[piece.start : piece.end]
             score = _COMMANDED if cue == 2 else _CUED if cue or verdict.findings else 0
-            yield _source(passage, score, text, moment, where)
+            yield Source(passage, score, text, moment, where)
 
     def _flow(self, sink: Sink, sources: list[Source]) -> Iterator[Alert]:
         before = [source for source in sources if source.moment < sink.moment]
@@ -190,19 +200,18 @@ class Taint:
 
     def _judged(self, sink: Sink, source: Source) -> tuple[int, Source, list[Value]]:
         trusted = self._trusted_words()
-        said, relayed = _without_quotes(sink.text, source.words)
+        words, stems, actions = source.read()
+        said, relayed = _without_quotes(sink.text, words)
         values = [
-            value
-            for value in values_of(said)
-            if source.words.holds(value) and not trusted.holds(value)
+            value for value in values_of(said) if words.holds(value) and not trusted.holds(value)
         ]
         if relayed:
             values = [value for value in values if telling(value.words)]
         strong = sum(value.strong for value in values)
         name = words_of(sink.tool)
         kinds = actions_of(name)
-        fits = bool(kinds & source.actions) or any(
-            stem(word) in source.stems for word in name if word not in _VAGUE and len(word) > 2
+        fits = bool(kinds & actions) or any(
+            stem(word) in stems for word in name if word not in _VAGUE and len(word) > 2
         )
         asked = self._delegates or bool(deeds_of(sink.tool) & self._actions)
         if source.score >= LOW:
@@ -261,21 +270,6 @@ def _injected(strong: int, weak: int, fits: bool, asked: bool) -> int:
     return 50 if fits and not asked else 0
 
 
-def _source(passage: str, score: int, text: SpanText, moment: Moment, where: Where) -> Source:
-    plain = _PLAIN_WORD.findall(passage.lower())
-    return Source(
-        Words(passage),
-        frozenset(map(stem, plain)),
-        actions_of(plain),
-        score,
-        moment,
-        where,
-        text.field,
-        text.tool,
-        " ".join(passage[:_EVIDENCE].split()),
-    )
-
-
 def _alert(sink: Sink, source: Source, score: int, values: list[Value]) -> Alert:
     tool = sink.tool[:80]
     origin = f"the result of {source.tool[:80]}" if source.tool else "a tool's result"
@@ -286,7 +280,7 @@ def _alert(sink: Sink, source: Source, score: int, values: list[Value]) -> Alert
         score,
         f"{tool} was called as {origin} tells the agent to; {carried}",
         field=sink.field,
-        evidence=source.quote,
+        evidence=" ".join(source.passage[:_EVIDENCE].split()),
         place=tool,
         attributes={
             "tool": tool,
