@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 from agentstack_processors.verdicts import ConfigError, Refuse, Reject, Retry
 
 from agentstack_exporters.otlp import wire
+from agentstack_exporters.otlp.proxies import Proxy, connection_to, proxy_for
 
 _logger = logging.getLogger("agentstack")
 
@@ -75,6 +76,7 @@ class Sender:
         self._clock = clock
         self._connection: http.client.HTTPConnection | None = None
         self._tls: ssl.SSLContext | None = None
+        self._proxy: Proxy | None = None
         self._aborted = False
         self.server_time: float | None = None
         """The server's clock at its last answer, in seconds since the epoch; `doctor` compares."""
@@ -147,7 +149,7 @@ class Sender:
             connection.timeout = min(limit, CONNECT_SECONDS)
             connection.connect()
         connection.sock.settimeout(limit)
-        connection.request("POST", self._path, body, self._headers())
+        connection.request("POST", self._target(), body, self._headers())
         response = connection.getresponse()
         text = response.read(_MAX_ANSWER)
         self.server_time = _date(response.getheader("Date"))
@@ -157,15 +159,20 @@ class Sender:
         return response.status, after, text
 
     def _connect(self) -> http.client.HTTPConnection:
-        parts = urlsplit(self._config.url)
-        host = parts.hostname or "localhost"
-        if parts.scheme == "https":
-            if self._tls is None:
-                self._tls = self._context()
-            self._connection = http.client.HTTPSConnection(host, parts.port, context=self._tls)
-        else:
-            self._connection = http.client.HTTPConnection(host, parts.port)
+        url = self._config.url
+        if self._tls is None and url.startswith("https:"):
+            self._tls = self._context()
+        self._proxy = proxy_for(url)
+        self._connection = connection_to(url, self._proxy, self._tls)
         return self._connection
+
+    def _target(self) -> str:
+        """What the request line names: all of the address where a proxy has to know it."""
+        return self._config.url if self._proxied else self._path
+
+    @property
+    def _proxied(self) -> bool:
+        return self._proxy is not None and self._config.url.startswith("http:")
 
     def _context(self) -> ssl.SSLContext:
         config = self._config
@@ -179,6 +186,8 @@ class Sender:
         headers = {"Content-Type": "application/x-protobuf", **given}
         if self._config.compression == "gzip":
             headers["Content-Encoding"] = "gzip"
+        if self._proxy is not None and self._proxied:
+            headers.update(self._proxy.headers)
         return headers
 
     def _judge(self, status: int, after: float, answer: bytes) -> None:
@@ -205,9 +214,9 @@ class Sender:
         raise Reject(reason, too_large=status == 413)
 
     def _unreachable(self, error: BaseException) -> str:
-        hint = ""
+        hint = f" (through the proxy {self._proxy.address})" if self._proxy is not None else ""
         if urlsplit(self._config.url).port == 4317:
-            hint = " (4317 is the OTLP/gRPC port; this exporter speaks HTTP, usually on 4318)"
+            hint += " (4317 is the OTLP/gRPC port; this exporter speaks HTTP, usually on 4318)"
         return f"{self._config.url} cannot be reached: {error or type(error).__name__}{hint}"
 
 
