@@ -82,15 +82,24 @@ class Gate:
     def _with_tokens(self, reading: Reading, met: list[Pattern]) -> None:
         text, prefixes = reading.text, self._prefixes
         for start, _ in reading.runs:
-            found = prefixes.get(text[start : start + _KEY])
-            if found is None and start and text[start - 1] == "\\":
-                found = prefixes.get(text[start + 1 : start + 1 + _KEY])  # \nghp_…
+            head = text[start : start + _KEY]
+            found = prefixes.get(head)
             if found is not None:
                 met += found
+            elif head[:1] in "-_" or text[start - 1 : start] == "\\":  # --ghp_…, \nghp_…
+                met += self._later(text, start)
         tokens = reading.tokens
         for literal, pattern in self._inner:
             if literal in tokens:
                 met.append(pattern)
+
+    def _later(self, text: str, start: int) -> list[Pattern]:
+        """Rows for a run whose first characters are not the token's."""
+        if text[start - 1 : start] == "\\":
+            start += 1
+        while text[start : start + 1] in ("-", "_"):
+            start += 1
+        return self._prefixes.get(text[start : start + _KEY], [])
 
     def _with_numbers(self, reading: Reading, words: _Words, met: list[Pattern]) -> None:
         context, numbers = reading.context, reading.numbers

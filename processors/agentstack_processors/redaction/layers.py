@@ -67,11 +67,9 @@ class Mapped:
         return self.original(position - 1) + 1
 
     def segments(self, start: int, end: int) -> list[tuple[int, int]]:
-        """The pieces of the original that `text[start:end]` stands in; none if it is only one."""
+        """The pieces of the original that `text[start:end]` stands in."""
         first, last = bisect_right(self._starts, start) - 1, bisect_right(self._starts, end - 1) - 1
         cuts = [start, *self._starts[first + 1 : last + 1], end]
-        if first == last:
-            return []
         return [(self.original(begin), self.end(stop)) for begin, stop in pairwise(cuts)]
 
 

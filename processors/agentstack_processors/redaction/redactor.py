@@ -24,6 +24,7 @@ from agentstack_processors.verdicts import ConfigError
 
 FAILED = "[REDACTION_FAILED]"
 _SHORTEST = 6  # a@b.io
+_ROUNDS = 3  # of scrubbing, where secrets touch one another
 # Names such as gen_ai.operation.name: no row of the table can match, and a test keeps it so.
 _NAME = re.compile(r"[a-z_.]{1,64}\Z")
 
@@ -131,8 +132,15 @@ class Redactor:
         try:
             if len(text) < _SHORTEST or _NAME.match(text) is not None:
                 return text
-            found = self._scrub(text)
-            return self._replace(text, found) if found else text
+            for _ in range(_ROUNDS):
+                found = self._scrub(text)
+                if not found:
+                    break
+                glued = any(_glued(text, item) for item in found)
+                text = self._replace(text, found)
+                if not glued:
+                    break
+            return text
         except Exception:
             self.failures += 1
             return FAILED
@@ -180,7 +188,7 @@ class Redactor:
         """
         try:
             if self._requests is None:  # only servers judge requests
-                self._requests = RequestFilter(self._patterns)
+                self._requests = RequestFilter(self._patterns, self)
             return self._requests.suspicious(data)
         except Exception:
             return True
@@ -291,12 +299,18 @@ class Redactor:
         return found
 
     def _across(self, whole: layers.Mapped) -> list[_Found]:
-        """Values that begin in one part and end in another, cut into the parts they stand in."""
+        """What is found when parts are read as one, cut into the parts it stands in."""
         reading, found = Reading(whole.text), []
         for item in self._asked(self._gate.candidates(reading), reading):
             for index, (start, end) in enumerate(whole.segments(item.start, item.end)):
                 found.append(item._replace(start=start, end=end, rest=index > 0))
         return found
+
+
+def _glued(text: str, item: _Found) -> bool:
+    """Whether letters or digits touch a find: a marker in its place shows what they belong to."""
+    before, behind = text[item.start - 1 : item.start], text[item.end : item.end + 1]
+    return before.isalnum() or behind.isalnum() or behind == "("
 
 
 def _merge(found: list[_Found]) -> list[_Found]:

@@ -80,7 +80,7 @@ _DULL = re.compile(
     r"|required|optional|hidden|masked|filtered|change[_-]?(?:me|it|this)|insert.*|enter.*|type.*|todo|tbd|n/?a|empty|blank|default|unset|unknown|invalid|incorrect|wrong|missing"
     r"|(?:the[_\-]?|new[_\-]?|old[_\-]?|test[_\-]?|my[_\-]?|user[_\-]?|db[_\-]?|client[_\-]?|root[_\-]?|admin[_\-]?|some[_\-]?)?(?:pass(?:word|wd|phrase)?|pwd|secret|token|key)[0-9]?s?"
     r"|os\..*|process\..*|env[:.(].*|self\..*|this\..*|getenv.*|getpass.*|config\..*|settings\..*|args\..*|options\..*|request\..*|params\..*|secrets\..*|vars?\..*|data\..*|input\b.*|credentials?\..*"
-    r"|.*%[sd].*|(?:19|20)[0-9]{2}-[01][0-9].*|@.*|https?:.*|file:.*|/(?:[a-z0-9._\-]+/)+.*|/[a-z._\-]+|\./.*|~/.*|[a-z]:\\.*|.*\.(?:py|js|ts|go|java|json|ya?ml|txt|pem|key|crt|pub|md|html?|sh|env|cfg|ini|toml|php)"
+    r"|.*%[sd].*|(?:19|20)[0-9]{2}-[01][0-9].*|@[a-z0-9.\-]+(?:[:/].*)?|https?:.*|file:.*|/(?:[a-z0-9._\-]+/)+.*|/[a-z._\-]+|\./.*|~/.*|[a-z]:\\.*|.*\.(?:py|js|ts|go|java|json|ya?ml|txt|pem|key|crt|pub|md|html?|sh|env|cfg|ini|toml|php)"
     r"|.*here|.*\(.*)\Z",
     re.DOTALL,
 )
@@ -217,7 +217,9 @@ def _drawn(value: str) -> bool:
         return False
     if _UUID.match(value):
         return True
-    if not _HAS_DIGIT.search(value) or _WORDY.match(value):
+    if _WORDY.match(value):
+        return False
+    if not _HAS_DIGIT.search(value):
         # No digit: random only if capitals stand anywhere.
         return len(value) >= 16 and _shuffled(value) and bits(value) >= 3.3
     return bits(value) >= (2.9 if len(value) < 24 else 3.0)

@@ -93,7 +93,7 @@ ROWS: tuple[Pattern, ...] = (
     Pattern(
         "OPENAI_KEY",
         re.compile(
-            r"sk-(?<![A-Za-z0-9]sk-)(?!ant-)"
+            r"sk-(?<![A-Za-z0-9]sk-)(?<![A-Za-z0-9][_\-]sk-)(?!ant-)"
             r"((?:proj-|svcacct-|admin-|None-|or-v1-)?[A-Za-z0-9_\-]{16,})"
         ),
         literals=("sk-",),
@@ -102,7 +102,9 @@ ROWS: tuple[Pattern, ...] = (
     ),
     Pattern(
         "AWS_ACCESS_KEY_ID",
-        re.compile(r"A(?<![A-Za-z0-9_]A)(?:KIA|SIA|BIA|CCA)[A-Z0-9]{16}(?![A-Za-z0-9_])"),
+        re.compile(
+            r"A(?<![A-Za-z0-9_]A)(?<![A-Za-z0-9]-A)(?:KIA|SIA|BIA|CCA)[A-Z0-9]{16}(?![A-Za-z0-9_])"
+        ),
         literals=("AKIA", "ASIA", "ABIA", "ACCA"),
         accept=lambda match: random_looking(match[0]),
         search=at_literals,

@@ -25,7 +25,7 @@ WORDS = (
     b"phon", b"tel", b"mobil", b"fax", b"whatsapp", b"handy", b"fono", b"cel", b"gsm", b"sms",
     b"call", b"dial", b"reach", b"contact", b"text", b"ring", b"answer", b"registered", b"messag",
     b"office", b"desk", b"home", b"work", b"direct", b"line", b"puhelin", b"ruf", b"llam", b"vil",
-    b"numer", b"hotline", b"viber", b"voicemail", b"pager", b"ph", b"mob", b"chiama", b"ligue",
+    b"numer", b"number", b"hotline", b"viber", b"voicemail", b"pager", b"ph", b"mob", b"chiama", b"ligue",
     b"ligar", b"appel", b"bel", b"soita", b"m:", b"t:", b"f:", b"p:", b"---",
 )  # fmt: skip
 # And one of these is in the number.
@@ -43,7 +43,7 @@ _SEEDS = frozenset(
     b"""phone phones phonenr phoneno tel telefon telefono telefone telefoon telephone mobile mobil
     mobiles cell cellular celular fax telefax whatsapp app handy fono vil telfon gsm sms hotline
     landline puhelin rufnummer viber voicemail pager ph mob call recall calls called calling dial
-    dialing dialled dialed ring reach reached contact contacts contacted contacting text texting
+    dialing dialled dialed number numbers ring reach reached contact contacts contacted contacting text texting
     texted answering answer registered message messages messaged office desk home work direct line
     anrufen rufen appelez appeler llame llamar llama ligue ligar chiama chiamare chiamami bel bellen
     soita""".split()
@@ -62,9 +62,10 @@ _ENDINGS = (
     b"telefon",
     b"fax",
 )
-_GAP = re.compile(rb"[^0;{}\n]{0,36}\Z")
+_GAP = re.compile(rb"[^0;{}\]\n]{0,36}\Z")
 _WEAK = re.compile(
-    rb"(?<![a-z])(?:(?:re)?call|calls|called|calling|dial|dialing|dialled|dialed|ring|reach|reached"
+    rb"(?<![a-z])(?:(?:my|your|his|her|our|their|callback|emergency|new)-(?:new-|direct-)?numbers?"
+    rb"|emergency-contact[:\"-]{1,3}[a-z]{2,14}(?:-[a-z]{2,14})?|reach-out|(?:re)?call|calls|called|calling|dial|dialing|dialled|dialed|ring|reach|reached"
     rb"|contact(?:s|ed|ing|-number|-no|-info|-details?)?|text|texting|texted"
     rb"|answering-at|answer-at|registered|messages?-(?:to|at|on)|messaged?|office|desk|home|work"
     rb"|direct|line|cell|anrufen|rufen|appelez|appeler|llame|llamar|llama|ligue|ligar|chiama(?:re|mi)?"

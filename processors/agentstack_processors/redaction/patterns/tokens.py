@@ -60,7 +60,8 @@ def _row(
 ) -> Pattern:
     """A row for `prefix` + `tail`: no character of `before` precedes and none of `end` follows."""
     prefixes = tuple(literals.split())
-    heads = "|".join(f"(?<![{before}]){re.escape(prefix)}" for prefix in prefixes)
+    alone = rf"(?<![{before}])(?<![A-Za-z0-9][_\-])(?<![A-Za-z0-9][_\-]{{2}})"
+    heads = "|".join(f"{alone}{re.escape(prefix)}" for prefix in prefixes)
     return Pattern(
         name,
         re.compile(f"(?:{heads})(?:{tail})(?![{end}])"),
