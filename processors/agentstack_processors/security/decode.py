@@ -70,18 +70,19 @@ def _runs(name: str, found: re.Pattern[str], plain: Callable[[str], str]) -> Und
         for count, run in enumerate(found.finditer(text)):
             if count >= RUNS:
                 return
-            decoded = fold(plain(run[0][:RUN]))
-            if len(decoded) >= _LEAST:
-                yield View(name, decoded, text, run.start(), run.end(), exact=False)
+            undone = plain(run[0][:RUN])
+            if len(undone) >= _LEAST:
+                yield View(name, fold(undone), text, run.start(), run.end(), False, undone)
 
     return undo
 
 
 def _whole(name: str, plain: Callable[[str], str]) -> Undo:
     def undo(text: str) -> Iterator[View]:
-        decoded = fold(plain(text))
-        if decoded != fold(text):
-            yield View(name, decoded, text, 0, len(text), exact=len(decoded) == len(text))
+        undone = plain(text)
+        if undone != text:
+            exact = len(undone) == len(text) and text.isascii()
+            yield View(name, fold(undone), text, 0, len(text), exact, undone)
 
     return undo
 
@@ -163,7 +164,7 @@ def _unleet(text: str) -> Iterator[View]:
     for table in (_LEET, _LEET_L):
         decoded = folded.translate(table)
         if set(_TRADE.findall(decoded)) - set(_TRADE.findall(folded)):
-            yield View("leetspeak", decoded, text, 0, len(text), exact=len(decoded) == len(text))
+            yield View("leetspeak", decoded, text, 0, len(text), text.isascii(), decoded)
 
 
 def _selected(run: str) -> str:
@@ -173,8 +174,8 @@ def _selected(run: str) -> str:
 
 
 def _turned(text: str) -> Iterator[View]:
-    decoded = fold(text[::-1])
-    yield View("reversed", decoded, text, 0, len(text), exact=False)
+    undone = text[::-1]
+    yield View("reversed", fold(undone), text, 0, len(text), False, undone)
 
 
 _ROT13 = "vtaber|qvfertneq|sbetrg|vafgehpgvba|cerivbhf|flfgrz cebzcg|cebzcg|erirny|cnffjbeq"
@@ -191,7 +192,7 @@ DECODERS: tuple[Decoder, ...] = (
         (r"[0-9a-f]{24}", r"(?:[0-9a-f]{2}[ :,]){12}", r"(?:\\x[0-9a-f]{2}){6}"),
         _runs("hex", _HEX, _hex),
     ),
-    Decoder("ascii85", ("<~[!-u]{10}",), _runs("ascii85", _ASCII85, _ascii85)),
+    Decoder("ascii85", ("<~[!-~]{10}",), _runs("ascii85", _ASCII85, _ascii85)),
     Decoder("binary", (r"[01]{8}[ ,]?[01]{8}[ ,]?[01]{8}",), _runs("binary", _BINARY, _binary)),
     Decoder("morse", (r"(?:[.-]{1,5} ){5}[.-]",), _runs("morse", _MORSE, _morse)),
     Decoder("percent", ("%[0-9a-f]{2}[^%]{0,12}%[0-9a-f]{2}",), _whole("percent", unquote)),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from agentstack_processors.security import context, scoring
 from agentstack_processors.security.decode import Decoder
-from agentstack_processors.security.normalise import View, fold, view
+from agentstack_processors.security.normalise import View, view
 from agentstack_processors.security.packs import shipped
 from agentstack_processors.security.rules import Rule, parse
 from agentstack_processors.security.ruleset import RuleSet
@@ -70,12 +70,9 @@ class Engine:
         if not text or text.isspace():
             return CLEAN
         reading = _Reading(self, text, scope)
-        for start, end in windows(text, self._suspicion):
+        for start, end in windows(text, self._rules.suspicion):
             reading.read(start, end)
         return reading.verdict()
-
-    def _suspicion(self, part: str) -> int:
-        return self._rules.stems(fold(part).encode("utf-8", "replace")).bit_count()
 
 
 def load(config: Config) -> tuple[Rule, ...]:
@@ -171,9 +168,9 @@ class _Reading:
                 placed = _placed(inner, outer, depth == DEPTH)
                 inner_bits = self._rules_on(placed)
                 if inner.name in _SCORED:
-                    self._hidden_statistics(inner.text, placed)
+                    self._hidden_statistics(inner.undone, placed)
                 if depth > 1 and inner.name in _SCORED:
-                    self._undo(placed, inner.text, inner_bits, depth - 1)
+                    self._undo(placed, inner.undone, inner_bits, depth - 1)
                 left -= 1
                 if left <= 0:
                     return

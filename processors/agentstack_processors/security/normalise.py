@@ -31,6 +31,7 @@ class View:
         start: Where in `original` this reading comes from.
         end: Likewise.
         exact: Whether offsets within it can be led back; if not, all of them mean start to end.
+        undone: What `text` was before it was folded; '' for the text itself.
     """
 
     name: str
@@ -39,13 +40,14 @@ class View:
     start: int = 0
     end: int = 0
     exact: bool = True
+    undone: str = field(default="", repr=False)
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Offsets in `original` of what stands at start to end of `text`."""
         if not self.exact:
             return self.start, self.end
         original = self.original[self.start : self.end]
-        if len(original) == len(self.text):  # each character became one character
+        if original.isascii():  # each character became one character
             return self.start + start, self.start + end
         ends = _ends(original)
         first = bisect_right(ends, start)

@@ -154,6 +154,8 @@ class _Node:
         return str(self.node.value)
 
     def texts(self) -> tuple[str, ...]:
+        if not self.entries():
+            self.fail("expected at least one text")
         return tuple(each.text() for each in self.entries())
 
     def number(self, low: float, high: float) -> float:

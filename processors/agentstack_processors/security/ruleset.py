@@ -10,8 +10,18 @@ from typing import Any
 import re2
 
 from agentstack_processors.security.decode import DECODERS, Decoder
+from agentstack_processors.security.normalise import fold
 from agentstack_processors.security.rules import Rule, compiled
 
+_SURVEY = (
+    "ignor", "disregard", "instruct", "prompt", "system", "assistant", "jailbr", "unrestrict",
+    "unfilter", "uncensor", "reveal", "password", "secret", "forget", "overrid", "you are now",
+    "you must", "developer mode", "attention", "important", "credential", "base64", "<|", "[inst",
+    "bypass", "anything now", "before you", "do not tell", "send ", "transfer", "anweisung",
+    "instruccion", "instruc", "istruzion", "consigne", "игнорир", "инструкц", "忽略", "无视",
+    "指示", "무시", "تجاهل", "अनदेखा", "talimat",
+)  # fmt: skip
+"""What a long text is surveyed for: few, so that a megabyte takes milliseconds."""
 MATCHES = 4
 """Matches of one rule that are weighed; the heaviest counts."""
 
@@ -52,6 +62,13 @@ class RuleSet:
         ]
         self._foreign = [decoder for decoder in DECODERS if not decoder.shapes[0]]
         self._gate.close()
+        self._survey = _Gate()
+        self._survey.stems(_SURVEY)
+        self._survey.close()
+
+    def suspicion(self, part: str) -> int:
+        """How much there is to look for in a part of a long text, by a cheap look."""
+        return self._survey.found(fold(part).encode("utf-8", "replace")).bit_count()
 
     def _tried(self, rule: Rule) -> _Tried:
         pattern = compiled(rule.pattern, rule.place)
@@ -112,6 +129,8 @@ class _Gate:
         options.log_errors = False
         self._set = re2.Set.SearchSet(options)
         self._bits: dict[str, int] = {}
+        # `Match` returns None both for nothing and for want of memory. This one always matches.
+        self._bit("(?s).")
 
     def _bit(self, pattern: str) -> int:
         if pattern not in self._bits:
