@@ -69,7 +69,7 @@ def _note(body: bytes) -> str:
         note = None
     if not isinstance(note, str):
         raise ConfigError('send {"note": "…"} as JSON, or nothing')
-    return note.encode("utf-8", "replace").decode()
+    return note
 
 
 def _since(since: str, since_ns: str) -> int:

@@ -97,7 +97,8 @@ def acknowledge(store: Store, wanted: str, project: str = "", note: str = "") ->
     now = time.time_ns()
     facts = {**row["attributes"], "acknowledged_at": iso(now)}
     if note:
-        facts["acknowledged_note"] = note[:_NOTE]
+        # A terminal's bytes may be no UTF-8.
+        facts["acknowledged_note"] = note[:_NOTE].encode("utf-8", "replace").decode()
     row = {**row, "status": "ACKNOWLEDGED", "attributes": facts}
     values = [_COLUMN.get(name, name) for name in alert_rows.COLUMNS[:-1]]
     store.insert(

@@ -49,6 +49,7 @@ GROUP = "security"
 DETECTOR = "agentstack_otel.workers.detection:Detector"
 
 _HOUR_MS = 3_600_000
+_FINISH_SECONDS = 3.0
 _ATTEMPTS = 2  # a process may be killed for reasons of the machine; twice by one record is its own
 _Wire = tuple[int, str, bytes]
 
@@ -76,7 +77,7 @@ class Config:
     process: offload.Config = field(default_factory=offload.Config)
     chunk_records: int = 64
     chunk_bytes: int = 4 << 20
-    earlier_hours: float = 24.0
+    earlier_hours: float = 6.0
     earlier_traces: int = 20_000
     history_spans: int = 200
     save_seconds: float = 60.0
@@ -269,12 +270,13 @@ class SecurityWorker(loop.Worker):
         return self.process.starts
 
     def stop(self, timeout: float = 10.0) -> bool:
-        """As `Worker.stop`."""
-        done = super().stop(timeout)
+        """As `Worker.stop`; a batch that takes long is broken off and judged at the next start."""
+        deadline = time.monotonic() + timeout
+        done = super().stop(min(timeout, _FINISH_SECONDS))
         if done:
             self._security.save()
         self.process.close()
-        return done
+        return done or super().stop(max(0.1, deadline - time.monotonic()))
 
 
 def security_worker(

@@ -71,7 +71,7 @@ class OrderedDetector:
         trace = (span.project, span.trace_id)
         if span.name == "kill" or (span.name == "kill-once" and self._once(span)):
             os.kill(os.getpid(), signal.SIGKILL)
-        if span.name == "hang":
+        if span.name == "hang" or (span.name == "hang-once" and self._once(span)):
             while True:
                 pass
         if span.name == "raise":

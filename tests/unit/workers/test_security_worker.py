@@ -71,7 +71,8 @@ class Bench:
         return record
 
     def start(self, **settings: Any) -> SecurityWorker:
-        process = offload.Config(nice=1, cpu_seconds=1.0, wall_seconds=20.0)
+        process = settings.pop("process", None)
+        process = process or offload.Config(nice=1, cpu_seconds=1.0, wall_seconds=60.0)
         config = Config(baselines=self.folder / "baselines.bin", process=process, **settings)
         child = Offload(DETECTOR, (str(self.folder),), process, name="detection")
         handler = SecurityHandler(self.store, self.live, config, child)
@@ -265,6 +266,21 @@ def test_detection_is_seen_in_the_metrics(bench: Bench) -> None:
     assert found["agentstack_security_alerts_total"] == 2
     assert found["agentstack_security_process_starts_total"] == 1
     assert found["agentstack_security_skipped_spans_total"] == 0
+
+
+def test_a_stop_breaks_off_a_batch_that_takes_long_and_it_is_judged_later(bench: Bench) -> None:
+    bench.put("attack")
+    bench.put("hang-once")
+    worker = bench.start(process=offload.Config(cpu_seconds=60.0))
+    while not list(bench.folder.glob("*-*")):
+        time.sleep(0.01)
+    began = time.monotonic()
+    assert worker.stop(20.0)
+    assert time.monotonic() - began < 15
+    bench.start()
+    bench.drain()
+    assert bench.rules() == ["attack"]
+    assert bench.letters() == []
 
 
 def test_the_child_is_gone_after_stop(bench: Bench) -> None:

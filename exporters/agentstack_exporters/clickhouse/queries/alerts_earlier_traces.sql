@@ -6,6 +6,7 @@ SELECT project_id, trace_id
 FROM spans
 WHERE ingested_at < fromUnixTimestamp64Milli({before:Int64}, 'UTC')
     AND ingested_at >= fromUnixTimestamp64Milli({since:Int64}, 'UTC')
+    AND start_time >= fromUnixTimestamp64Milli({since:Int64}, 'UTC') -- reads few partitions
 GROUP BY project_id, trace_id
 ORDER BY max(ingested_at) DESC, trace_id
 LIMIT {limit:UInt32}

@@ -11,7 +11,7 @@ SELECT * FROM (
         toUnixTimestamp64Milli(ingested_at) * 1000000 AS ingested_ns,
         arrayMap(event -> toUnixTimestamp64Nano(event.1), events) AS event_ns
     FROM spans FINAL
-    WHERE has({ids:Array(String)}, trace_id)
+    WHERE trace_id IN ({ids:Array(String)})
         AND ingested_at < fromUnixTimestamp64Milli({before:Int64}, 'UTC')
         AND toStartOfTenMinutes(start_time) >= (
             SELECT toStartOfTenMinutes(min(start_time)) FROM spans_trace_id_ts
