@@ -22,7 +22,7 @@ from datetime import datetime, timezone
 from agentstack_exporters.clickhouse.chdb import ChdbStore
 from agentstack_exporters.log.protocol import Record, StoredRecord
 from agentstack_processors.cost.book import TraceBook
-from agentstack_processors.cost.calls import Use, open_uses, price
+from agentstack_processors.cost.calls import Read, Use, open_uses, price
 from agentstack_processors.cost.rows import row
 from agentstack_processors.cost.table import PriceTable
 from agentstack_processors.cost.usage import Usage
@@ -38,7 +38,8 @@ from benchmarks.load import Requests
 
 _MODELS = (
     ("openai", "gpt-4o"), ("openai", "gpt-5.1"), ("openai", "o3"),
-    ("anthropic", "claude-sonnet-4-5"), ("anthropic", "claude-haiku-4-5"), ("google", "gemini-2.5-pro"), ("mistral", "mistral-large"),
+    ("anthropic", "claude-sonnet-4-5"), ("anthropic", "claude-haiku-4-5"),
+    ("google", "gemini-2.5-pro"), ("mistral", "mistral-large"),
     ("deepseek", "deepseek-chat"), ("groq", "llama-3.3-70b-versatile"), ("x-ai", "grok-3"),
 )  # fmt: skip
 _SPANS = 512
@@ -109,6 +110,13 @@ def _handle(requests: list[bytes]) -> dict[str, float]:
     }
 
 
+def _settle(reads: list[Read]) -> None:
+    book = TraceBook()
+    for read in reads:
+        book.take(read)
+    book.settle(1)
+
+
 def _wall(work: Callable[[], object]) -> float:
     begin = time.monotonic()
     work()
@@ -137,7 +145,7 @@ def measure() -> dict[str, float]:
         / spans
         * 1e6,
         "row_us": _best(lambda: [row(use, table) for use in uses]) / len(uses) * 1e6,
-        "settle_us": _best(lambda: TraceBook().observe(reads, 1)) / spans * 1e6,
+        "settle_us": _best(lambda: _settle(reads)) / spans * 1e6,
         **_handle(requests),
     }
 

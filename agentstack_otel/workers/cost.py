@@ -16,9 +16,9 @@ crash once more, changes nothing.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agentstack_exporters.clickhouse.protocol import Store
 from agentstack_exporters.log.protocol import Log
@@ -108,32 +108,48 @@ class CostHandler:
         """All of it priced and stored, or nothing; see `Handler.handle`."""
         if batch.signal != "traces":
             return
-        reads = [open_uses(payload) for payload in batch.payloads]
-        self._insert(reads, batch.token("cost_metrics"))
-        self._settle(reads)
+        early: list[Read] = []
+        self._store.insert(
+            "cost_metrics",
+            COLUMNS,
+            self._rows(batch.payloads, early),
+            token=batch.token("cost_metrics"),
+        )
+        self._load(early)
+        self._settle()
         self._spent()
 
-    def _insert(self, reads: Sequence[Read], token: str) -> None:
-        table = self._table
-        rows = [row(use, table) for read in reads for use in read.uses]
-        if rows:
-            self._store.insert("cost_metrics", COLUMNS, rows, token=token)
+    def _rows(self, payloads: Iterable[bytes], early: list[Read]) -> Iterator[Sequence[Any]]:
+        """Rows of all uses; their spans go into the book, or `early` if that must load them first.
 
-    def _settle(self, reads: Sequence[Read]) -> None:
-        self._load(reads)
-        for verdict in self._book.observe(reads, self._clock.time_ns()):
+        One request after the other: what was just made is still in the processor's cache.
+        """
+        table, book = self._table, self._book
+        for payload in payloads:
+            read = open_uses(payload)
+            for use in read.uses:
+                yield row(use, table)
+            if book.missing(read):
+                early.append(read)
+            else:
+                book.take(read)
+
+    def _load(self, early: Sequence[Read]) -> None:
+        missing = {key for read in early for key in self._book.missing(read)}
+        if missing:
+            places = uses.places(self._store, missing)
+            for key, read in uses.of_traces(self._store, missing).items():
+                self._book.load(key, read, places.get(key, {}))
+        for read in early:
+            self._book.take(read)
+
+    def _settle(self) -> None:
+        now = self._clock.time_ns()
+        for verdict in self._book.settle(now):
             self._pending[verdict.project, verdict.trace_id] = verdict
         if self._pending:
-            write_verdicts(self._store, list(self._pending.values()), self._clock.time_ns())
+            write_verdicts(self._store, list(self._pending.values()), now)
             self._pending.clear()
-
-    def _load(self, reads: Sequence[Read]) -> None:
-        missing = self._book.missing(reads)
-        if not missing:
-            return
-        places = uses.places(self._store, missing)
-        for key, read in uses.of_traces(self._store, missing).items():
-            self._book.load(key, read, places.get(key, {}))
 
 
 class CostWorker(loop.Worker):

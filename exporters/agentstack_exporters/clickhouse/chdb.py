@@ -12,11 +12,12 @@ import json
 import queue
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import orjson
 from agentstack_processors.otlp.delimited import delimit
 from agentstack_processors.verdicts import ConfigError, Reject, Retry
 
@@ -73,6 +74,13 @@ class Config:
             raise ConfigError("query_seconds must be at least 1")
         if self.result_bytes < 1 << 20:
             raise ConfigError("result_bytes must be at least 1 MiB")
+
+
+def _line(row: Sequence[Any]) -> bytes:
+    try:
+        return orjson.dumps(row if isinstance(row, tuple) else list(row), default=str)
+    except TypeError:  # integers over 64 bits, half surrogates
+        return json.dumps(list(row), default=str).encode()
 
 
 class ChdbStore:
@@ -150,11 +158,11 @@ class ChdbStore:
         self._insert(table, f"{options}, {_SCHEMA_FILE}", "Protobuf", delimit(payloads))
 
     def insert(
-        self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, token: str
+        self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, token: str
     ) -> None:
         """See `Store.insert`. Times are ISO 8601 text or `datetime`."""
         target, options = settings.row_insert(table, columns, token)
-        body = "\n".join(json.dumps(list(row), default=str) for row in rows).encode()
+        body = b"\n".join(map(_line, rows))
         self._insert(target, options, "JSONCompactEachRow", body)
 
     def _insert(self, table: str, options: str, form: str, body: bytes) -> None:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from agentstack_exporters.log.protocol import Signal
@@ -41,9 +41,12 @@ class Store(Protocol):
         ...
 
     def insert(
-        self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, token: str
+        self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, token: str
     ) -> None:
-        """Store plain rows under a deduplication token. Errors as in `insert_otlp`."""
+        """Store plain rows under a deduplication token; none are no insert.
+
+        Rows may be made while they are asked for. Errors as in `insert_otlp`.
+        """
         ...
 
     def query(self, sql: str, params: Mapping[str, Any] | None = None) -> list[Row]:

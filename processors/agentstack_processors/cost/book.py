@@ -13,7 +13,7 @@ trace, so that in the common case nothing is loaded.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -81,8 +81,9 @@ class Trace:
             return False
         again = repeated(self.parents, self.facts.values()) if len(self.facts) > 1 else ()
         places = {}
+        named = [any(said[index] for said in self.saying.values()) for index in range(3)]
         for span_id in self.facts:
-            said = self._said_above(span_id)
+            said = self._said_above(span_id, named)
             if said is not _NOTHING or span_id in again:
                 places[span_id] = Place(span_id in again, said)
         changed = places != self.places
@@ -93,10 +94,16 @@ class Trace:
         """As it was settled."""
         return Verdict(*key, min(each.start for each in self.facts.values()), self.places)
 
-    def _said_above(self, span_id: str) -> Said:
-        agent, conversation, user = self.saying.get(span_id, _NOTHING)
-        wanted = [not agent, not conversation, not user]
-        if not any(wanted) or not self.saying:
+    def _said_above(self, span_id: str, named: list[bool]) -> Said:
+        """What the span does not say itself, from the nearest span above that does.
+
+        Args:
+            span_id: A use.
+            named: Which of the three any span of the trace says.
+        """
+        own = self.saying.get(span_id, _NOTHING)
+        wanted = [name and not mine for name, mine in zip(named, own, strict=True)]
+        if not any(wanted):
             return _NOTHING
         found = ["", "", ""]
         for said in self._above(span_id):
@@ -128,22 +135,18 @@ class TraceBook:
         self._most = most_spans
         self._spans = 0
         self._traces: OrderedDict[Key, Trace] = OrderedDict()
+        self._touched: dict[Key, Trace] = {}
 
-    def missing(self, reads: Iterable[Read]) -> dict[Key, int]:
-        """Traces of `reads` with spans that the book should know and does not.
+    def missing(self, read: Read) -> set[Key]:
+        """Traces of `read` with spans that the book should know and does not.
 
-        Returns:
-            The trace and when its earliest use here started. Only traces with uses: the others
-            have nothing to settle yet.
+        Only traces with uses: the others have nothing to settle yet.
         """
-        found: dict[Key, int] = {}
-        for read in reads:
-            for use in read.uses:
-                if use.start < self.horizon:
-                    key = (read.project, use.trace_id)
-                    if key not in self._traces:
-                        found[key] = min(use.start, found.get(key, use.start))
-        return found
+        return {
+            (read.project, use.trace_id)
+            for use in read.uses
+            if use.start < self.horizon and (read.project, use.trace_id) not in self._traces
+        }
 
     def load(self, key: Key, read: Read, places: Mapping[str, Place]) -> None:
         """Take in what the store has of a trace: its spans, and the places of its uses."""
@@ -155,26 +158,9 @@ class TraceBook:
                 trace.facts[use.span_id] = fact(use)
         trace.places = dict(places)
 
-    def observe(self, reads: Sequence[Read], now: int) -> list[Verdict]:
-        """Take in spans; the traces that say something else now.
-
-        Args:
-            reads: In the order of the log.
-            now: When they came; nanoseconds since the epoch, growing.
-        """
-        touched: dict[Key, Trace] = {}
-        for read in reads:
-            self._take(read, touched)
-        verdicts: list[Verdict] = []
-        for key, trace in touched.items():
-            trace.touched = now
-            self._traces.move_to_end(key)
-            if trace.settle():
-                verdicts.append(trace.verdict(key))
-        self._forget()
-        return verdicts
-
-    def _take(self, read: Read, touched: dict[Key, Trace]) -> None:
+    def take(self, read: Read) -> None:
+        """Take in spans, in the order of the log. What they change, `settle` tells."""
+        touched = self._touched
         trace_id, trace = "", None
         for link in read.links:
             if trace is None or link.trace_id != trace_id:
@@ -186,6 +172,22 @@ class TraceBook:
             trace = touched[read.project, use.trace_id]
             if use.span_id in trace.parents:
                 trace.facts[use.span_id] = fact(use)
+
+    def settle(self, now: int) -> list[Verdict]:
+        """The traces that say something else since the last time this was asked.
+
+        Args:
+            now: When their spans came; nanoseconds since the epoch, growing.
+        """
+        verdicts: list[Verdict] = []
+        for key, trace in self._touched.items():
+            trace.touched = now
+            self._traces.move_to_end(key)
+            if trace.settle():
+                verdicts.append(trace.verdict(key))
+        self._touched.clear()
+        self._forget()
+        return verdicts
 
     def _trace(self, key: Key) -> Trace:
         trace = self._traces.get(key)

@@ -17,7 +17,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from agentstack_processors.cost import attributes as named
 from agentstack_processors.cost.attributes import WANTED
 from agentstack_processors.cost.models import Context
-from agentstack_processors.cost.table import Priced, PriceTable, plausible
+from agentstack_processors.cost.table import MOST_TOKENS, Priced, PriceTable
 from agentstack_processors.cost.usage import Usage, context, read
 from agentstack_processors.otlp.opened import _text
 from agentstack_processors.otlp.stamp import read_stamp
@@ -133,9 +133,9 @@ def price(use: Use, table: PriceTable) -> Priced:
     """What a use costs, or why that cannot be said."""
     if not use.usage.any:
         return Priced("no_usage")
-    counts = use.usage.counts()
-    if not plausible(counts):
+    if max(use.usage) > MOST_TOKENS:
         return Priced("invalid_usage")
+    counts = use.usage.counts()
     models = (use.response_model, use.model) if use.response_model else (use.model,)
     found = table.price(
         use.provider, models, counts, use.start, context=use.context, address=use.address

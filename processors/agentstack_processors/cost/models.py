@@ -42,6 +42,7 @@ class Model:
     def __init__(self, provider: str, info: ModelInfo, *, own: bool) -> None:
         self.provider = provider
         self.id = info.id
+        self.name = f"{provider}:{info.id}"
         self._periods = _periods(info.prices)
         self._first = self._periods[0][1] if self._periods else {}
         self._variants = tuple(info.price_variants or ()) if own else ()

@@ -26,6 +26,7 @@ Counts = Mapping[str, Any]
 """Usage key of genai-prices (`input_tokens`, `cache_read_tokens`, …) to a count, 0 or more."""
 
 ZERO = Decimal(0)
+_PLANS = 256  # shapes of counts that are remembered; telemetry has a handful
 
 
 class InvalidUsage(ValueError):
@@ -47,24 +48,45 @@ class Money(NamedTuple):
 
 
 class _Line(NamedTuple):
-    """One price: the unit's place among the leaves, the price or its tiers, what it is for."""
+    """One price: what it is for, for one of the unit, and its tiers from the highest down."""
 
-    at: int
+    key: str
     price: Decimal
-    tiers: tuple[tuple[int, Decimal], ...]  # highest first
-    per: Decimal
+    tiers: tuple[tuple[int, Decimal], ...]
+    per: Decimal | None  # None: prices are for one already
     direction: str
     part: str
 
 
 class _Leaf(NamedTuple):
-    """How much of a unit is left when priced units inside it took theirs."""
+    """A priced unit that the counts name.
+
+    What is left of it when priced units inside it took theirs is what its line prices.
+    """
 
     at: int
     key: str
     below: tuple[int, ...]
-    within: frozenset[str]  # units inside it: reported without it, the usage makes no sense
-    joined: tuple[tuple[str, str], ...]  # two units whose overlap this is, likewise
+
+
+class _Silent(NamedTuple):
+    """A unit the counts do not name, its parts, and pairs of units whose overlap it is.
+
+    To name those and not it makes no sense.
+    """
+
+    key: str
+    within: tuple[str, ...]
+    joined: tuple[tuple[str, str], ...]
+
+
+class _Plan(NamedTuple):
+    """How counts with certain keys are priced."""
+
+    size: int
+    leaves: tuple[_Leaf, ...]  # the most particular first
+    lines: tuple[tuple[int, _Line], ...]  # in the order of the prices
+    silent: tuple[_Silent, ...]
 
 
 class Rates:
@@ -76,60 +98,95 @@ class Rates:
 
     def __init__(self, prices: Mapping[str, Decimal | TieredPrices]) -> None:
         registry = _get_registry()
-        units = [registry.unit_for_price_key(key) for key in prices]
-        validate_priced_units(tuple(units), registry)
+        self._units = [registry.unit_for_price_key(key) for key in prices]
+        validate_priced_units(tuple(self._units), registry)
         self.prices = dict(prices)
-        self.keys = frozenset(unit.usage_key for unit in units)
-        self._leaves = _leaves(units, registry)
-        self._lines = [
-            _line(at, *pair) for at, pair in enumerate(zip(units, prices.values(), strict=True))
-        ]
+        self.keys = frozenset(unit.usage_key for unit in self._units)
+        self._lines = [_line(*pair) for pair in zip(self._units, prices.values(), strict=True)]
         self._tiered = any(line.tiers for line in self._lines)
-        self._size = len(units)
-        self._inputs = _leaf(-1, registry.units["input_tokens"], (), registry)
+        self._plans: dict[tuple[str, ...], _Plan] = {}
 
     def cost(self, counts: Counts) -> Money:
         """What `counts` cost. Raises InvalidUsage."""
-        left = self._left(counts)
-        total_in = _reported(self._inputs, counts) if self._tiered else 0
-        input_ = output = total = read = write = ZERO
-        for at, price, tiers, per, direction, part in self._lines:
-            count = left[at]
-            if not count:
-                continue
-            for start, dearer in tiers:
-                if total_in > start:
-                    price = dearer  # noqa: PLW2901 - the tier's price instead
-                    break
-            amount = (
-                price
-                * (Decimal(count) if type(count) is int else usage_value_as_decimal(count))
-                / per
-            )
-            total += amount
-            if direction == "input":
-                input_ += amount
-                if part == "cache_read":
-                    read += amount
-                elif part == "cache_write":
-                    write += amount
-            elif direction == "output":
-                output += amount
-        return Money(input_, output, total, read, write)
+        keys = tuple(counts)
+        plan = self._plans.get(keys)
+        if plan is None:
+            plan = self._planned(keys)
+        if plan.silent:
+            _check(plan.silent, counts)
+        total_in = counts.get("input_tokens", 0) if self._tiered else 0
+        return _sum(plan.lines, _left(plan, counts), total_in)
 
-    def _left(self, counts: Counts) -> list[Any]:
-        left: list[Any] = [0] * self._size
-        for leaf in self._leaves:
-            at, key, below, _, _ = leaf
-            count = counts.get(key)
-            if count is None:
-                count = 1 if key == "requests" else _reported(leaf, counts)
-            if below:
-                count = _minus(count, [left[other] for other in below])
-                if count < 0:
-                    raise InvalidUsage(f"the parts of {key} are more than {key}")
-            left[at] = count
-        return left
+    def _planned(self, keys: tuple[str, ...]) -> _Plan:
+        registry = _get_registry()
+        named = set(keys)
+        priced = [at for at, unit in enumerate(self._units) if unit.usage_key in named]
+        priced += [at for at, unit in enumerate(self._units) if unit.usage_key == "requests"]
+        places = {at: place for place, at in enumerate(sorted(set(priced)))}
+        leaves = [
+            _Leaf(
+                places[at],
+                self._units[at].usage_key,
+                tuple(
+                    places[other]
+                    for other in places
+                    if _inside(self._units[at], self._units[other])
+                ),
+            )
+            for at in sorted(places, key=lambda at: _rank(self._units[at]))
+            if self._units[at].usage_key != "requests"
+        ]
+        asked = [unit for unit in self._units if unit.usage_key != "requests"]
+        asked += [registry.units["input_tokens"]] if self._tiered else []
+        plan = _Plan(
+            len(places),
+            tuple(leaves),
+            tuple((places[at], self._lines[at]) for at in sorted(places)),
+            tuple(
+                silent
+                for unit in asked
+                if unit.usage_key not in named and (silent := _silent(unit, named, registry))
+            ),
+        )
+        if len(self._plans) < _PLANS:
+            self._plans[keys] = plan
+        return plan
+
+
+def _left(plan: _Plan, counts: Counts) -> list[Any]:
+    left: list[Any] = [1] * plan.size  # a request is one
+    for at, key, below in plan.leaves:
+        count = counts[key]
+        if below:
+            count = _minus(count, [left[other] for other in below])
+            if count < 0:
+                raise InvalidUsage(f"the parts of {key} are more than {key}")
+        left[at] = count
+    return left
+
+
+def _sum(lines: tuple[tuple[int, _Line], ...], left: list[Any], total_in: Any) -> Money:
+    input_ = output = total = read = write = ZERO
+    for at, (_, price, tiers, per, direction, part) in lines:
+        count = left[at]
+        if not count:
+            continue
+        for start, dearer in tiers:
+            if total_in > start:
+                price = dearer  # noqa: PLW2901 - the tier's price instead
+                break
+        many = Decimal(count) if type(count) is int else usage_value_as_decimal(count)
+        amount = price * many if per is None else price * many / per
+        total += amount
+        if direction == "input":
+            input_ += amount
+            if part == "cache_read":
+                read += amount
+            elif part == "cache_write":
+                write += amount
+        elif direction == "output":
+            output += amount
+    return Money(input_, output, total, read, write)
 
 
 def checked(counts: Counts) -> dict[str, Any]:
@@ -152,44 +209,41 @@ def _minus(count: Any, parts: Sequence[Any]) -> Any:
     return subtract_usage_values(count, parts)
 
 
-def _reported(leaf: _Leaf, counts: Counts) -> Any:
-    """The count of a unit; 0 when nothing was said of it, nor of its parts."""
-    count = counts.get(leaf.key)
-    if count is not None:
-        return count
-    for key, part in counts.items():
-        if part and key in leaf.within:
-            raise InvalidUsage(f"{key} is reported without {leaf.key}")
-    for one, other in leaf.joined:
-        if counts.get(one) and counts.get(other):
-            raise InvalidUsage(f"{one} and {other} are reported without {leaf.key}")
-    return 0
+def _check(silent: tuple[_Silent, ...], counts: Counts) -> None:
+    for key, within, joined in silent:
+        if any(counts[part] for part in within):
+            raise InvalidUsage(f"parts of {key} are reported without {key}")
+        if any(counts[one] and counts[other] for one, other in joined):
+            raise InvalidUsage(f"{key} is not reported, but two that overlap in it are")
 
 
-def _line(at: int, unit: UnitDef, price: Decimal | TieredPrices) -> _Line:
+def _silent(unit: UnitDef, named: set[str], registry: UnitRegistry) -> _Silent | None:
+    within, joined = _relations(unit.usage_key, registry)
+    parts = tuple(sorted(within & named))
+    pairs = tuple(pair for pair in joined if named.issuperset(pair))
+    return _Silent(unit.usage_key, parts, pairs) if parts or pairs else None
+
+
+def _line(unit: UnitDef, price: Decimal | TieredPrices) -> _Line:
+    """A price for a million is a price for one with the point moved: the same digits, and no
+    division at each call. Other measures (3,600 seconds) are divided as genai-prices does."""
+    moved = {10**places: -places for places in (0, 3, 6, 9)}.get(unit.per)
+
+    def one(value: Decimal) -> Decimal:
+        return value if moved is None else value.scaleb(moved)
+
     tiers: tuple[tuple[int, Decimal], ...] = ()
     if isinstance(price, TieredPrices):
-        tiers = tuple((tier.start, tier.price) for tier in reversed(price.tiers))
+        tiers = tuple((tier.start, one(tier.price)) for tier in reversed(price.tiers))
         price = price.base
-    dimensions = unit.dimensions
-    part = dimensions.get("token_type", "")
-    return _Line(at, price, tiers, Decimal(unit.per), dimensions.get("direction", ""), part)
+    per = Decimal(unit.per) if moved is None else None
+    direction = unit.dimensions.get("direction", "")
+    part = unit.dimensions.get("token_type", "")
+    return _Line(unit.usage_key, one(price), tiers, per, direction, part)
 
 
-def _leaves(units: Sequence[UnitDef], registry: UnitRegistry) -> list[_Leaf]:
-    """In the order in which they are worked out: the most particular first."""
-    ranked = sorted(
-        enumerate(units), key=lambda pair: (-len(pair[1].dimensions), pair[1].usage_key)
-    )
-    return [
-        _leaf(at, unit, tuple(b for b, u in enumerate(units) if _inside(unit, u)), registry)
-        for at, unit in ranked
-    ]
-
-
-def _leaf(at: int, unit: UnitDef, below: tuple[int, ...], registry: UnitRegistry) -> _Leaf:
-    within, joined = _relations(unit.usage_key, registry)
-    return _Leaf(at, unit.usage_key, below, within, joined)
+def _rank(unit: UnitDef) -> tuple[int, str]:
+    return -len(unit.dimensions), unit.usage_key
 
 
 @cache

@@ -8,9 +8,8 @@ them (`overrides`).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from genai_prices.data import providers as bundled
 from genai_prices.data_snapshot import find_provider_by_id
@@ -25,11 +24,10 @@ Status = Literal["priced", "unknown_model", "unknown_provider", "no_usage", "inv
 
 _LONGEST = 256  # longer names are no names; what is cached is bounded by this
 _REMEMBERED = 20_000
-_MOST_TOKENS = 10**10  # of one call; more is nonsense, and sums of money stay in 38 digits
+MOST_TOKENS = 10**10  # of one call; more is nonsense, and sums of money stay in 38 digits
 
 
-@dataclass(frozen=True, slots=True)
-class Priced:
+class Priced(NamedTuple):
     """A price, or why there is none.
 
     Attributes:
@@ -47,8 +45,7 @@ class Priced:
     estimated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(NamedTuple):
     model: Model | None
     status: Status
     guessed: bool = False
@@ -71,7 +68,9 @@ class PriceTable:
         self.version = f"genai-prices/{self.package_version}{overrides.suffix}"
         """Which prices these are; stored with every cost."""
         self._found: dict[tuple[str, str, str], _Found] = {}
+        self._asked: dict[tuple[str, tuple[str, ...], str], _Found] = {}
         self._models: dict[tuple[str, int], Model] = {}
+        self._own = bool(overrides.entries)
 
     def price(
         self,
@@ -93,19 +92,22 @@ class PriceTable:
             context: How it was made.
             address: Host it was sent to, or ''.
         """
-        own = self.overrides.find(provider, models, at, context)
         try:
-            if own is not None:
+            if self._own and (own := self.overrides.find(provider, models, at, context)):
                 return Priced("priced", own.rates.cost(counts), own.name)
-            found = self._resolve(provider, models, address)
-            if found.model is None:
-                return Priced(found.status)
+            found = self._asked.get((provider, models, address))
+            if found is None:
+                found = self._resolve(provider, models, address)
             model = found.model
+            if model is None:
+                return Priced(found.status)
             money = model.cost(counts, at, context)
         except (InvalidUsage, ArithmeticError):
             return Priced("invalid_usage")
-        guessed = found.guessed or not model.knows(context) or model.unpriced(at, context)
-        return Priced("priced", money, f"{model.provider}:{model.id}", guessed)
+        guessed = found.guessed
+        if context or not money.total:
+            guessed = guessed or not model.knows(context) or model.unpriced(at, context)
+        return Priced("priced", money, model.name, guessed)
 
     def model(self, provider: str, name: str, address: str = "") -> Model | None:
         """The model that a name means, for `agentstack cost prices`."""
@@ -130,6 +132,10 @@ class PriceTable:
                 found = self._lookup(provider[:_LONGEST], name[: _LONGEST + 1], address[:_LONGEST])
                 if found.model is not None:
                     break
+        if len(self._asked) >= _REMEMBERED:
+            self._asked.clear()
+        if all(len(each) <= _LONGEST for each in (provider, address, *models)):
+            self._asked[provider, models, address] = found
         return found
 
     def _lookup(self, provider: str, model: str, address: str) -> _Found:
@@ -185,9 +191,4 @@ class PriceTable:
         return next((each for each in self.providers if re.match(each.api_pattern, url)), None)
 
 
-def plausible(counts: Counts) -> bool:
-    """Whether no count is beyond what one call can use."""
-    return all(count <= _MOST_TOKENS for count in counts.values())
-
-
-__all__ = ["PriceTable", "Priced", "Status", "plausible"]
+__all__ = ["MOST_TOKENS", "PriceTable", "Priced", "Status"]

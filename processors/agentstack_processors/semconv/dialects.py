@@ -348,6 +348,8 @@ def _first(keys: Iterable[Key], span: Mapping[str, str], nothing: Container[str]
 
 def count(text: str) -> int:
     """A count as ClickHouse's toUInt64OrZero reads it: what is none, or over 64 bits, is 0."""
+    if len(text) < _MAX_DIGITS and text.isdecimal() and text.isascii():
+        return int(text)
     if not _COUNT.fullmatch(text):
         return 0
     digits = text.lstrip("+0") or "0"

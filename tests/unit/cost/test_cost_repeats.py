@@ -26,7 +26,8 @@ def counted(trace: AgentTrace) -> set[str]:
     for order in orders:
         book, repeated = TraceBook(), set()
         for now, read in enumerate(order):
-            for verdict in book.observe([read], now):
+            book.take(read)
+            for verdict in book.settle(now):
                 repeated = {span for span, place in verdict.places.items() if place.repeated}
         answers.add(frozenset(uses - repeated))
     assert len(answers) == 1, "the order of arrival must not matter"
@@ -236,15 +237,18 @@ def test_what_the_book_forgot_has_to_be_loaded_before_more_is_said() -> None:
     agent = first.span({**AGENT, **TOTALS}, end=5000)
     call = first.span(usage(300, 30), agent)
     whole = [open_uses(payload) for payload in first.requests]
-    assert book.missing(whole) == {}
-    book.observe(whole[1:], now=first.start + 1)
+    assert not any(map(book.missing, whole))
+    book.take(whole[1])
+    assert book.settle(first.start + 1) == []
     for n in range(10):
         other = AgentTrace(first.project)
         other.span(usage(1, 1))
-        book.observe([open_uses(other.requests[0])], now=first.start + 2 + n)
+        book.take(open_uses(other.requests[0]))
+        book.settle(first.start + 2 + n)
     key = (first.project, first.trace_id.hex())
-    assert book.missing(whole[:1]) == {key: first.start}
+    assert book.missing(whole[0]) == {key}
     book.load(key, whole[1], {})
-    [verdict] = book.observe(whole[:1], now=first.start + 100)
+    book.take(whole[0])
+    [verdict] = book.settle(first.start + 100)
     assert {at: place.repeated for at, place in verdict.places.items()} == {agent.hex(): True}
     assert call.hex() != agent.hex()
