@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test services lint types format bench clean
+.PHONY: setup demo test services lint types format bench eval clean
 
 setup: $(VENV)/.installed
 
@@ -40,6 +40,10 @@ format: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks
+
+# make eval CORPUS=DIR: any folder of labelled *.jsonl; without it, a small sample.
+eval: setup
+	$(BIN)/agentstack eval $(if $(CORPUS),--corpus $(CORPUS))
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agentstack_exporters.otlp.redaction_settings import Redaction
 from agentstack_processors.redaction.content import ContentPolicy
 from agentstack_processors.verdicts import ConfigError, Retry
 
@@ -60,6 +61,8 @@ class Config:
     """`none`, `scrubbed` or `full`: what is stored of prompts, answers, arguments and results."""
     redaction: bool = True
     """False: nothing is redacted by the server."""
+    wishes: Redaction = field(default_factory=Redaction)
+    """What is looked for and what becomes of it."""
     redaction_key: str = field(default="", repr=False)
     """Secret behind the digits of markers, the senders' own; empty: the data folder's."""
     retention_days: int = DEFAULT_RETENTION_DAYS
@@ -79,6 +82,7 @@ class Config:
 
         self.keys.validate()
         ContentPolicy(self.content).validate()
+        self.wishes.validate()
         self.beside.validate()
         for name in ("otlp_grpc", "otlp_http", "http"):
             split_address(getattr(self, name), f"--{name.replace('_', '-')}")
@@ -205,7 +209,7 @@ class Embedded:
         from agentstack_otel.content_redaction import make
 
         key_file = self.folder.path / "redaction.key"
-        return make(self.config.content, key_file, self.config.redaction_key)
+        return make(self.config.content, key_file, self.config.redaction_key, self.config.wishes)
 
     def _ingest(self) -> None:
         if not self.config.spools:

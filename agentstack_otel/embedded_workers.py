@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from agentstack_processors.verdicts import ConfigError
 
 from agentstack_otel.folder import Folder
+from agentstack_otel.rules_folder import RulesFolder, read_rules_folder
 
 if TYPE_CHECKING:
     from agentstack_exporters.alerts.settings import Config as AlertsConfig
@@ -65,6 +66,7 @@ class Config:
         """Raise ConfigError naming the file, the line and what would be right."""
         self.alerts_config()
         self.overrides()
+        self.rules_folder()
 
     def alerts_config(self) -> AlertsConfig:
         """What the alerts file says."""
@@ -76,6 +78,10 @@ class Config:
             if self.alerts
             else AlertsConfig()
         )
+
+    def rules_folder(self) -> RulesFolder:
+        """The user's rules, unparsed."""
+        return read_rules_folder(self.rules) if self.rules else RulesFolder()
 
     def overrides(self) -> Overrides:
         """What the prices file says."""
@@ -172,9 +178,12 @@ class Workers:
         from agentstack_otel.workers.security import Config as SecurityConfig
         from agentstack_otel.workers.security import security_worker
 
+        own = self._config.rules_folder()
         settings = Settings(
             disabled=alerts.disabled,
             disabled_by_project=alerts.disabled_by_project,
+            yara=own.yara,
+            rules=own.rules,
             redaction_key=self._config.redaction_key,
             redact=self._config.redact_evidence,
         )

@@ -38,7 +38,8 @@ Examples:
 \b
 Every option has an environment twin (AGENTSTACK_DATA, AGENTSTACK_OTLP_GRPC,
 AGENTSTACK_OTLP_HTTP, AGENTSTACK_HTTP, AGENTSTACK_SPOOL, AGENTSTACK_CONTENT,
-AGENTSTACK_API_KEYS, …). Stop it with Ctrl-C or SIGTERM.""",
+AGENTSTACK_API_KEYS, …). AGENTSTACK_REDACTION_TYPES, _MODE, _PATTERNS and _ALLOW
+say what is redacted. Stop it with Ctrl-C or SIGTERM.""",
 )
 @click.option(
     "--data",
@@ -216,6 +217,7 @@ def config(
     """The server's settings from the command's."""
     from agentstack_otel import embedded_workers
     from agentstack_otel.collector import auth
+    from agentstack_otel.content_redaction import wishes
     from agentstack_otel.embedded import Config
     from agentstack_otel.folder import default_data
 
@@ -230,6 +232,7 @@ def config(
         content=content,
         redaction=redaction,
         redaction_key=redaction_key,
+        wishes=wishes(os.environ),
         beside=embedded_workers.Config(
             detection=detection,
             pricing=pricing,
