@@ -11,6 +11,7 @@ when the request still looks suspicious after scrubbing, they are taken out.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from google.protobuf.message import DecodeError, Message
@@ -20,6 +21,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from agentstack_processors.redaction.arrays import scrub_array
 from agentstack_processors.redaction.keys import names_a_secret
 from agentstack_processors.verdicts import Reject
 
@@ -33,6 +35,10 @@ class Scrubber(Protocol):
 
     def scrub_attribute(self, key: str, text: str) -> str:
         """The same for the value of a named attribute."""
+        ...
+
+    def scrub_parts(self, parts: Sequence[str]) -> list[str]:
+        """The same for texts that follow one another."""
         ...
 
     def suspicious(self, data: bytes) -> bool:
@@ -127,13 +133,23 @@ def _value(value: AnyValue, key: str, redactor: Scrubber, *, secret: bool) -> No
     elif kind == "bytes_value":
         value.bytes_value = _bytes(value.bytes_value, key, redactor, secret=secret)
     elif kind == "array_value":
-        for item in value.array_value.values:
-            _value(item, key, redactor, secret=secret)
+        _array(value.array_value.values, key, redactor, secret=secret)
     elif kind == "kvlist_value":
         for attribute in value.kvlist_value.values:
             _attribute(attribute, redactor, secret=secret, within=key)
     elif secret and kind in ("int_value", "double_value"):
         value.string_value = redactor.scrub_attribute("password", str(getattr(value, kind)))
+
+
+def _array(values: Any, key: str, redactor: Scrubber, *, secret: bool) -> None:
+    texts = [value.string_value for value in values if value.HasField("string_value")]
+    if secret or len(texts) < 2 or len(texts) < len(values):
+        for value in values:
+            _value(value, key, redactor, secret=secret)
+        return
+    for value, clean in zip(values, scrub_array(redactor, key, texts), strict=True):
+        if value.string_value != clean:
+            value.string_value = clean
 
 
 def _bytes(data: bytes, key: str, redactor: Scrubber, *, secret: bool) -> bytes:

@@ -20,12 +20,8 @@ _GOES_ON = re.compile(r"[A-Za-z0-9+/_=.\-]{8}")
 class PartsScrubber(Protocol):
     """What is needed of `agentstack_processors.redaction.Redactor`."""
 
-    def scrub(self, text: str) -> str:
-        """`text` without secrets."""
-        ...
-
     def scrub_attribute(self, key: str, text: str) -> str:
-        """The same for the value of a named attribute."""
+        """The value of a named attribute without secrets."""
         ...
 
     def scrub_parts(self, parts: Sequence[str]) -> list[str]:
@@ -46,16 +42,21 @@ def scrub_array(redactor: PartsScrubber, key: str, texts: Sequence[str]) -> list
         return clean
     for index in range(len(texts) - 1):
         if clean[index] != texts[index] and clean[index + 1] == texts[index + 1]:
-            _follow(redactor, texts, clean, index)
+            _follow(redactor, key, texts, clean, index)
     whole = "".join(clean)
-    return clean if redactor.scrub(whole) == whole else redactor.scrub_parts(clean)
+    # by the key, because a policy may leave this attribute alone
+    return clean if redactor.scrub_attribute(key, whole) == whole else redactor.scrub_parts(clean)
 
 
-def _follow(redactor: PartsScrubber, texts: Sequence[str], clean: list[str], index: int) -> None:
+def _follow(
+    redactor: PartsScrubber, key: str, texts: Sequence[str], clean: list[str], index: int
+) -> None:
     """What was found at the end of one text may go on at the beginning of the next."""
-    after = texts[index + 1]
-    if _GOES_ON.match(after) and not redactor.scrub(texts[index] + after).endswith(after):
-        clean[index : index + 2] = redactor.scrub_parts(texts[index : index + 2])
+    pair = texts[index : index + 2]
+    if _GOES_ON.match(pair[1]) is None:
+        return
+    if not redactor.scrub_attribute(key, "".join(pair)).endswith(pair[1]):
+        clean[index : index + 2] = redactor.scrub_parts(pair)
 
 
 __all__ = ["PartsScrubber", "scrub_array"]
