@@ -183,20 +183,34 @@ def pieces(text: str) -> Iterator[Piece]:
 
 def is_order(text: str) -> bool:
     """Whether a sentence tells somebody to do something."""
+    return order_at(text) >= 0
+
+
+def order_at(text: str) -> int:
+    """Where in a sentence the verb stands that tells somebody to do something; -1 for none."""
     text = text[:400]
     if "[" in text:
-        text = _MARKER.sub("", text)  # "[EMAIL:7f3a]" is no verb
+        # "[EMAIL:7f3a]" is no verb
+        text = _MARKER.sub(lambda marker: " " * len(marker.group()), text)
     first, before, end = "", "", 0
-    count = 0
-    found = False
+    count, at = 0, -1
     for match in _WORD.finditer(text):
         word = match.group().lower()
-        if word in VERBS and not found:
-            found = not count or before in _LEADS or _begins(text, end, match, first)
+        begins = not count or before in _LEADS or _begins(text, end, match, first)
+        if at < 0 and begins and word in VERBS:
+            at = match.start()
         first = first or word
         before, end = word, match.end()
         count += 1
-    return found and count >= 3
+    return at if count >= 3 else -1
+
+
+def openings(text: str) -> Iterator[str]:
+    """The beginnings of the orders in `text`, from the verb on."""
+    for piece in pieces(text):
+        at = order_at(text[piece.start : piece.end])
+        if at >= 0:
+            yield text[piece.start + at : piece.start + at + 120]
 
 
 def _begins(text: str, end: int, match: re.Match[str], first: str) -> bool:

@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from agentstack_processors.security.alert import LOW, Alert
 from agentstack_processors.security.flows import Value, Words, normal, telling, values_of
-from agentstack_processors.security.passages import cue_of, is_order, orders, suspicious
+from agentstack_processors.security.passages import cue_of, openings, orders, suspicious
 from agentstack_processors.security.texts import SpanText
 from agentstack_processors.security.tools import (
     actions_of,
@@ -72,6 +72,15 @@ _EVIDENCE = 160
 Moment = tuple[int, int]
 
 
+class Reading(NamedTuple):
+    """A passage made comparable: words, their stems, classes of action, how its orders begin."""
+
+    words: Words
+    stems: frozenset[str]
+    actions: frozenset[str]
+    openings: frozenset[str]
+
+
 class Source:
     """Orders in a text from outside; made comparable when a call asks."""
 
@@ -86,13 +95,19 @@ class Source:
         self.where = where
         self.field = text.field
         self.tool = text.tool
-        self._read: tuple[Words, frozenset[str], frozenset[str]] | None = None
+        self._read: Reading | None = None
 
-    def read(self) -> tuple[Words, frozenset[str], frozenset[str]]:
-        """Its words to find values in, their stems, and the classes of action it asks for."""
+    def read(self) -> Reading:
+        """The passage made comparable."""
         if self._read is None:
             plain = _PLAIN_WORD.findall(self.passage.lower())
-            self._read = Words(self.passage), frozenset(map(stem, plain)), actions_of(plain)
+            begun = (" ".join(normal(text).split()[:4]) for text in openings(self.passage))
+            self._read = Reading(
+                Words(self.passage),
+                frozenset(map(stem, plain)),
+                actions_of(plain),
+                frozenset(words for words in begun if words.count(" ") == 3),
+            )
         return self._read
 
 
@@ -200,8 +215,8 @@ class Taint:
 
     def _judged(self, sink: Sink, source: Source) -> tuple[int, Source, list[Value]]:
         trusted = self._trusted_words()
-        words, stems, actions = source.read()
-        said, relayed = _without_quotes(sink.text, words)
+        words, stems, actions, begun = source.read()
+        said, relayed = _without_quotes(sink.text, words, begun)
         values = [
             value for value in values_of(said) if words.holds(value) and not trusted.holds(value)
         ]
@@ -232,7 +247,7 @@ class Taint:
         return self._words
 
 
-def _without_quotes(text: str, source: Words) -> tuple[str, bool]:
+def _without_quotes(text: str, source: Words, openings: frozenset[str]) -> tuple[str, bool]:
     """Arguments without the lines that hand the order itself on; and whether there were any.
 
     To pass a text along (a summary, a note, a channel's poisoned name) is not to obey it.
@@ -241,14 +256,12 @@ def _without_quotes(text: str, source: Words) -> tuple[str, bool]:
     kept = []
     for line in lines:
         words = normal(line[:2000])
-        if words.count(" ") >= 5 and _orders(line) and _quotes(words, source):
+        if words.count(" ") >= 3 and any(opening in words for opening in openings):
+            continue
+        if words.count(" ") >= 5 and cue_of(line, 0, len(line)) and _quotes(words, source):
             continue
         kept.append(line)
     return "\n".join(kept), len(kept) < len(lines)
-
-
-def _orders(line: str) -> bool:
-    return is_order(line) or cue_of(line, 0, len(line)) > 0
 
 
 def _quotes(words: str, source: Words) -> bool:

@@ -79,7 +79,7 @@ _NOUNS = frozenset(
     access event events calendar link links url page website web webpage file files record records
     report update info information password money account bank booking bookings reservation
     reservations hotel hotels flight flights restaurant restaurants ticket table car code query
-    comment review reviews channel channels document documents folder member members profile
+    comment review reviews channel channels document documents folder member members profile tweet tweets
     setting settings request requests read user reply site""".split()  # noqa: SIM905
 )
 _BEFORE_VERBS = frozenset(
@@ -109,6 +109,9 @@ def stem(word: str) -> str:
 _OF_STEM: dict[str, frozenset[str]] = {}
 for _word, _names in _OF_WORD.items():
     _OF_STEM[stem(_word)] = _OF_STEM.get(stem(_word), frozenset()) | _names
+
+
+_NOUN_STEMS = frozenset(map(stem, _NOUNS))
 
 
 def actions_of(words: Iterable[str]) -> frozenset[str]:
@@ -153,7 +156,7 @@ def asked_for(text: str) -> frozenset[str]:
             earlier, before = "", ""
             continue
         verbal = before in _BEFORE_VERBS or (before in ("a", "an", "the") and earlier in _LIGHT)
-        if word not in _NOUNS or verbal:
+        if verbal or stem(word) not in _NOUN_STEMS:
             found |= _OF_WORD.get(word) or _OF_STEM.get(stem(word)) or frozenset()
         earlier, before = before, word
     return frozenset(found)
