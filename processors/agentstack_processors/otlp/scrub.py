@@ -23,7 +23,12 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from agentstack_processors.redaction.arrays import scrub_array
 from agentstack_processors.redaction.keys import names_a_secret
+from agentstack_processors.redaction.leaves import framed
+from agentstack_processors.redaction.numbers import scrub_number
 from agentstack_processors.verdicts import Reject
+
+
+FAILED = "[REDACTION_FAILED]"
 
 
 class Scrubber(Protocol):
@@ -94,14 +99,33 @@ def _repeated(values: Any, redactor: Scrubber) -> None:
         if isinstance(value, KeyValue):
             _attribute(value, redactor, secret=False)
         elif isinstance(value, (Span, LogRecord)):
-            if redactor.suspicious(value.SerializeToString()):
-                _message(value, redactor)
+            _item(value, redactor)
         elif isinstance(value, Message):
             _message_or_value(value, redactor)
         elif isinstance(value, str):
             values[index] = redactor.scrub(value)
         else:
             return
+
+
+def _item(item: Any, redactor: Scrubber) -> None:
+    """A span or a log record. One that cannot be scrubbed keeps its ids and times, and no text."""
+    if not redactor.suspicious(framed(item.SerializeToString())):
+        return
+    try:
+        _message(item, redactor)
+    except Exception:
+        _withhold(item)
+
+
+def _withhold(message: Message) -> None:
+    for field, value in message.ListFields():
+        if isinstance(value, str):
+            setattr(message, field.name, FAILED)
+        elif not isinstance(value, (bytes, int, float)):
+            message.ClearField(field.name)
+    if isinstance(message, Span):
+        message.name = FAILED
 
 
 def _message_or_value(message: Message, redactor: Scrubber) -> None:
@@ -117,13 +141,14 @@ def _attribute(attribute: KeyValue, redactor: Scrubber, *, secret: bool, within:
         # What stands below a secret's name is part of the secret ({"credentials": {"user": …}}),
         # and what stands below a name for content is content.
         below = secret or names_a_secret(key)
-        _value(attribute.value, within or key, redactor, secret=below)
+        _value(attribute.value, within or key, redactor, secret=below, name=key)
     clean = redactor.scrub(key)
     if clean != key:
         attribute.key = clean
 
 
-def _value(value: AnyValue, key: str, redactor: Scrubber, *, secret: bool) -> None:
+def _value(value: AnyValue, key: str, redactor: Scrubber, *, secret: bool, name: str = "") -> None:
+    """`key` is what a policy goes by, `name` that of the innermost attribute."""
     kind = value.WhichOneof("value")
     if kind == "string_value":
         text = value.string_value
@@ -133,19 +158,26 @@ def _value(value: AnyValue, key: str, redactor: Scrubber, *, secret: bool) -> No
     elif kind == "bytes_value":
         value.bytes_value = _bytes(value.bytes_value, key, redactor, secret=secret)
     elif kind == "array_value":
-        _array(value.array_value.values, key, redactor, secret=secret)
+        _array(value.array_value.values, key, redactor, secret=secret, name=name)
     elif kind == "kvlist_value":
         for attribute in value.kvlist_value.values:
             _attribute(attribute, redactor, secret=secret, within=key)
-    elif secret and kind in ("int_value", "double_value"):
-        value.string_value = redactor.scrub_attribute("password", str(getattr(value, kind)))
+    elif kind in ("int_value", "double_value"):
+        _number(value, getattr(value, kind), name or key, redactor, secret=secret)
 
 
-def _array(values: Any, key: str, redactor: Scrubber, *, secret: bool) -> None:
+def _number(value: AnyValue, number: float, name: str, redactor: Scrubber, *, secret: bool) -> None:
+    if secret:
+        value.string_value = redactor.scrub_attribute("password", str(number))
+    elif (clean := scrub_number(name, number, redactor.scrub)) is not None:
+        value.string_value = clean
+
+
+def _array(values: Any, key: str, redactor: Scrubber, *, secret: bool, name: str) -> None:
     texts = [value.string_value for value in values if value.HasField("string_value")]
     if secret or len(texts) < 2 or len(texts) < len(values):
         for value in values:
-            _value(value, key, redactor, secret=secret)
+            _value(value, key, redactor, secret=secret, name=name)
         return
     for value, clean in zip(values, scrub_array(redactor, key, texts), strict=True):
         if value.string_value != clean:

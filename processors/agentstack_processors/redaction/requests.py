@@ -1,129 +1,92 @@
 # SPDX-License-Identifier: Apache-2.0
 r"""`suspicious`: may anything in a serialised OTLP request need redaction? Without decoding it.
 
-The bytes are searched for the necessary conditions of the table; around each hit a small window is
-cut out and asked properly. Two things make this more than a search:
+RE2 names the places at which something may begin (`scout`). Most are ruled out by what stands
+around them; for the others the string they stand in is found in the request (`leaves`), and the
+redactor itself reads it, or as much of it as any row looks at. So False is as good as having
+scrubbed everything, and True means that something was found, or that looking on would cost more
+than opening.
 
-- Protobuf puts a length before a string and a tag behind it, and both can be letters or digits:
-  `\x0a3sk-proj-…J\x1a\x0a` holds a key 51 (`3`) bytes long. Each window is therefore also read as
-  if it began after a byte that can be a length, and ended before one that can be a tag.
-- Whoever sends bytes that hit all the time makes us look all the time. After a bounded number of
-  looks the answer is True, which is always right: it only means "open it".
-
-Holds for messages whose fields stand in the order of their numbers, as every library writes them.
+Bytes that are no request (spans one after another, a text) are suspicious at the first such place.
+Without RE2 they are searched for what the rows need, and suspicious sooner.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+import struct
+from collections.abc import Sequence
+from typing import Protocol
 
-from agentstack_processors.redaction.escapes import View
-from agentstack_processors.redaction.folding import TABLE
-from agentstack_processors.redaction.keys import MAX_KEY, SECRET_WORDS, names_a_secret
+from agentstack_processors.otlp.wire import Malformed, fields, read_varint
+from agentstack_processors.redaction import layers
+from agentstack_processors.redaction.arrays import scrub_array
+from agentstack_processors.redaction.escapes import HIDING, View
+from agentstack_processors.redaction.gate import Gate
+from agentstack_processors.redaction.keys import SECRET_WORDS, names_a_secret
+from agentstack_processors.redaction.leaves import (
+    ARRAY,
+    BYTES,
+    DOUBLE,
+    INT,
+    KEY,
+    OPAQUE,
+    Leaf,
+    Leaves,
+)
+from agentstack_processors.redaction.numbers import is_asked, scrub_number, spoken
 from agentstack_processors.redaction.patterns import Pattern
+from agentstack_processors.redaction.reading import Reading
 from agentstack_processors.redaction.scout import Scout
-from agentstack_processors.redaction.searching import positions, searcher
 
-_BEFORE, _AFTER = 96, 320  # bytes; further than any row of the table needs to decide
-_AFTER_NUMBER = 64  # numbers are short
-_LOOKS = 64  # windows in any request, and one more for each 4 KiB
-_GLANCES = 512  # windows cut out only to see that nothing else a row needs is near; 1 for 256 B
-_PLACES = 64  # that the scout names, and one more for each 512 bytes
-_READINGS = 200  # of one window
-# A length before a string, after a tag of OTLP's string fields. Only lengths that look like text
-# change how what follows is read; behind any other byte a secret begins as in plain text.
-_LENGTH = re.compile(rb"(?=([\x0a\x12\x1a\x22*:b][\x80-\xff]{0,4}[0-9A-Za-z\-.,_+/(%]))")
-# What can follow the end of a string and looks like text: the tag of a nested message, a kind, a
-# time, an id, flags, a name.
-_TAG = re.compile(
-    rb"(?=[2BJRZbjrz][\x80-\xff]{0,4}[\x00-\x7f][\x0a\x09\x12\x18]"
-    rb"|0[\x00-\x06]9|9[\x00-\xff]{8}A|P[\x00-\xff]{1,5}[Zj`z]|[`p][\x00-\xff]{1,5}[jz\x85]"
-    rb"|J\x10|R\x08|8[\x00-\xff]{1,5}[EJ]|E[\x00-\xff]{4}J|Y[\x00-\xff]{8}b"
-    rb"|b[\x80-\xff]{0,4}[\x00-\x7f])"
+_LOOKS = 256  # places in any request, and one more for each 64 bytes; beyond, opening is cheaper
+_BEFORE, _BEFORE_ESCAPED = 128, 640  # bytes before a place that any row looks at
+_AFTER, _STEP = 320, 64  # bytes behind it; places in the first of them are judged with it
+_AFTER_NAME = 4352  # behind the name of a secret: values of cookies may be long and hold spaces
+_LONGEST_RUN = 8192  # bytes; a token goes on to the next white space
+_NEAR, _NEAR_ESCAPED = 64, 512  # the same for words before a number
+_NEAR_BEHIND = 160
+_NAME = 128  # the end of an attribute's name, before a number
+_PERCENT_SIGN = 0x25
+_WORD = 40  # bytes from a place on in which the word a row begins with is complete
+_HEAD = 8  # bytes that a place may begin before what it is about
+_DIGIT = re.compile(rb"[0-9]")
+_DEPTH = 3
+_LINE = 55  # characters; lines of base64 are longer
+_END_OF_RUN = re.compile(rb"[\s\"',;<>{}\[\]]")
+_WHOLE_RUN = re.compile(rb"[A-Za-z0-9+/_\-=.~%]+")
+_PERCENT = re.compile(rb"%(?:25)*([2-7][0-9A-Fa-f])")
+_SIGNS = 400  # bytes behind a percent sign that are read with it
+_PART_VALUE = re.compile(
+    rb"\\*\"(?:text|content|delta|arguments|partial_json|output_text|thinking)\\*\"(?:\\+[nrt]|\s)*:"
+    rb"(?:\\+[nrt]|\s)*\\*\"(?:[^\"\\]|\\+[^\"\\])*"
 )
-# Literals and shapes that identifiers and prose are full of, and what must follow them.
-_WORTH_A_LOOK = {
-    b"@": re.compile(
-        rb"@(?:[A-Za-z0-9]|[\xc3-\xc9][\x80-\xbf]|\\+u0[0-2])"
-        rb"(?:[A-Za-z0-9\-]|[\xc3-\xc9][\x80-\xbf]){0,62}(?:\.|\\+u0[0-2])"
-    ),
-    b"+": re.compile(
-        rb"\+[1-9](?:[0-9 ().\-/\x80-\xff]{7}|[0-9 ().\-/\x80-\xff]{0,6}\\+u(?:00[aA]|20|22))"
-    ),
-    b"eyJ": re.compile(rb"eyJ[A-Za-z0-9_\-]{8}"),
-    b"sk-": re.compile(rb"sk-[A-Za-z0-9_\-]{16}"),
-    b"ASIA": re.compile(rb"ASIA[A-Z0-9]{16}"),
-    b"bearer": re.compile(rb"(?i:bearer)[^A-Za-z0-9_\-.,]"),
-    b"basic": re.compile(rb"(?i:basic)[^A-Za-z0-9_\-.,]"),
-    b"0" * 13: re.compile(rb"(?<![0-9])[0-9]"),  # once for each run of digits
-    b"(000)": re.compile(rb"\([0-9]{3}\)[ \-.\x80-\xff]{0,6}(?:[0-9]{3}|\\)"),
-    b"000-00-0000": re.compile(rb"[0-8][0-9]{2}(.)[0-9]{2}\1[0-9]"),
-    b"000-000-0000": re.compile(rb"[0-9]{3}([\-.])[0-9]{3}\1[0-9]"),
-}
-# "<", ">" and "&" hide nothing: no row needs them to find something.
-_HIDDEN = re.compile(rb"\\u(?:00(?:2[0-57-9a-fA-F]|3[0-9abdfABDF]|[4-7aA])|(20[0-2]))")
-# The separators beyond ASCII (patterns._DASH), as UTF-8; searched for by their first byte.
-_OUTSIDE_ASCII = frozenset(
-    chr(code).encode() for code in (0xA0, *range(0x2009, 0x2016), 0x202F, 0x2212)
+_NEXT_PART = re.compile(
+    rb"\\*\"(?:(role)|text|content|delta|arguments|partial_json|output_text|thinking)\\*\""
 )
-_REST_OF_KEY = re.compile(rb"[A-Za-z]{0,5}")
-_KEY_BEFORE = re.compile(rb"[A-Za-z0-9_.\- ]{1,64}\Z")
-_KEY_CLOSED = re.compile(rb"\\*[\"'](?:[\s\x1c-\x1f\x80-\xff\\nrtbf]|u[0-9a-fA-F]{4}){0,24}[:=]")
+_BETWEEN = 1600  # bytes between two parts of one message, escapes included
+_VARINTS = re.compile(rb"[\x05-\x0b]\x18[\x80-\xff]{3,9}[\x01-\x7f]|\x09![\x00-\xff]{7}[A-C]")
+_ARRAYS = re.compile(rb"\*(?:[\x02-\x7f]|[\x80-\xff]{1,4}[\x00-\x7f])\n[\x00-\xff]")
+_KEY_WORD = re.compile(rb"[A-Za-z_\- ]{1,20}")
+_KEY_BEFORE = re.compile(rb"[A-Za-z0-9_.\- ]{1,84}\Z")
+_VALUE_TAG = 0x12
 _MARKED = re.compile(rb"\x12\x0f\x0a\x0d\[SECRET:[0-9a-f]{4}\]")
 
 
-class _Looks:
-    """How many windows may still be cut out, and how many of them looked into."""
+class Scrubber(Protocol):
+    """What is needed of `Redactor`."""
 
-    __slots__ = ("_glances", "_left")
+    def scrub(self, text: str) -> str:
+        """`text` without secrets."""
+        ...
 
-    def __init__(self, size: int) -> None:
-        self._left = _LOOKS + (size >> 12)
-        self._glances = _GLANCES + (size >> 8)
+    def scrub_attribute(self, key: str, text: str) -> str:
+        """The same for the value of a named attribute."""
+        ...
 
-    def glanced(self) -> bool:
-        """Take a glance; True when there was none left."""
-        self._glances -= 1
-        return self._glances < 0
-
-    def spent(self) -> bool:
-        """Take a look; True when there was none left."""
-        self._left -= 1
-        return self._left < 0
-
-
-class _Region:
-    """The offsets `low` to `high` of a request, and what is needed of the bytes around, folded."""
-
-    __slots__ = ("_contains", "base", "data", "folded", "high", "low")
-
-    def __init__(self, data: bytes, low: int, high: int) -> None:
-        self.data, self.low, self.high = data, low, high
-        self.base = max(0, low - _BEFORE)
-        self.folded = data[self.base : high + _AFTER].translate(TABLE)
-        self._contains = searcher(high - low) if low == 0 else None
-
-    def first(self, needle: bytes, *, folded: bool) -> int:
-        """The first offset at which `needle` begins; -1 where there is none."""
-        text, base = (self.folded, self.base) if folded else (self.data, 0)
-        if self._contains is not None and not self._contains(text, needle):
-            return -1
-        found = text.find(needle, self.low - base, self.high - base + len(needle) - 1)
-        return found + base if found >= 0 else -1
-
-    def every(self, needle: bytes, first: int, *, folded: bool) -> Iterator[int]:
-        """All of them, from the `first` on."""
-        text, base = (self.folded, self.base) if folded else (self.data, 0)
-        position, end = first - base, self.high - base + len(needle) - 1
-        while position >= 0:
-            yield position + base
-            position = text.find(needle, position + 1, end)
-
-    def behind(self, position: int) -> bytes:
-        """The folded byte before `position`; empty at the start."""
-        at = position - self.base
-        return self.folded[at - 1 : at] if at else b""
+    def scrub_parts(self, parts: Sequence[str]) -> list[str]:
+        """The same for the parts of one message."""
+        ...
 
 
 class RequestFilter:
@@ -131,177 +94,293 @@ class RequestFilter:
 
     Args:
         patterns: The rows.
+        redactor: Reads what is found.
         scout: Let RE2 say where to look, when it is installed.
     """
 
-    def __init__(self, patterns: tuple[Pattern, ...], *, scout: bool = True) -> None:
-        self._patterns = patterns
-        self._keyed = tuple(p for p in patterns if p.words == SECRET_WORDS)
-        self._in_bytes: dict[bytes, list[Pattern]] = {}
-        self._in_folded: dict[bytes, list[Pattern]] = {}
-        for pattern in patterns:
-            if pattern in self._keyed:
-                continue
-            for literal in pattern.literals:
-                self._in_bytes.setdefault(literal.encode(), []).append(pattern)
-            # Words are rarer than digits: identifiers and times are full of those.
-            for needle in () if pattern.literals else pattern.words or pattern.shapes:
-                self._in_folded.setdefault(needle, []).append(pattern)
-        self._scout = Scout(self._in_bytes, self._in_folded) if scout else None
+    def __init__(
+        self, patterns: Sequence[Pattern], redactor: Scrubber, *, scout: bool = True
+    ) -> None:
+        self._redactor = redactor
+        self._gate = Gate(tuple(patterns))
+        self._scout = Scout(patterns) if scout else None
 
     def suspicious(self, data: bytes) -> bool:
-        """False proves that redaction would change no string of the request `data`."""
-        looks = _Looks(len(data))
+        """False proves that redaction would change nothing in the request `data`."""
         if self._scout is None or not self._scout.ready:
-            return self._judge(_Region(data, 0, len(data)), looks)
-        judged, places = 0, _PLACES + (len(data) >> 9)
-        for low, high in self._scout.places(data):
-            places -= 1
-            if places < 0:  # so many of them that reading on is cheaper
-                return self._judge(_Region(data, max(low, judged), len(data)), looks)
-            if high > judged and self._judge(_Region(data, max(low, judged), high), looks):
-                return True
-            judged = max(judged, high)
-        return False
-
-    def _judge(self, region: _Region, looks: _Looks) -> bool:
-        """Whether something that begins in `region` needs redaction."""
-        for position, patterns in self._hits(region):
-            if not patterns:  # the key of an attribute names a secret
-                return True
-            if looks.glanced():
-                return True
-            window = _Window(region, position)
-            hidden = patterns is self._patterns  # from the very questions `meets` asks
-            asked = [pattern for pattern in patterns if hidden or window.meets(pattern)]
-            if asked and (looks.spent() or window.holds(asked)):
-                return True
-        return False
-
-    def _hits(self, region: _Region) -> Iterator[tuple[int, Sequence[Pattern]]]:
-        data = region.data
-        words = dict.fromkeys(SECRET_WORDS, -1)
-        for folded, table in ((False, self._in_bytes), (True, self._in_folded)):
-            for needle, patterns in table.items():
-                first = region.first(needle, folded=folded)
-                if first >= 0:
-                    words[needle] = first
-                    worth = _WORTH_A_LOOK.get(needle)
-                    for position in region.every(needle, first, folded=folded):
-                        if worth is None or worth.match(data, position) is not None:
-                            yield position, patterns
-        for word in SECRET_WORDS:
-            first = words[word]
-            if first < 0 and word not in self._in_folded:
-                first = region.first(word, folded=True)
-            if first >= 0:
-                for position in region.every(word, first, folded=True):
-                    yield from self._key(data, position, word)
-        for position in _hiding(region):
-            yield position, self._patterns
-
-    def _key(
-        self, data: bytes, position: int, word: bytes
-    ) -> Iterator[tuple[int, Sequence[Pattern]]]:
-        """A word for a secret: the end of an attribute's key, or of a key in JSON, or prose."""
-        end = position + len(word.rstrip(b'"'))
-        rest = _REST_OF_KEY.match(data, end)
-        end = rest.end() if rest is not None else end
-        if _attribute_key(data, end) and _MARKED.match(data, end) is None:
-            yield position, ()
-        elif self._keyed and _KEY_CLOSED.match(data, end) is not None:
-            name = _KEY_BEFORE.search(data, max(0, end - 64), end)
-            if name is not None and names_a_secret(name[0].decode()):
-                yield position, self._keyed
-
-
-def _hiding(region: _Region) -> Iterator[int]:
-    r"""Characters that hide from substring search: `\u0040` and separators beyond ASCII."""
-    data = region.data
-    for position in region.every(b"\\u", region.first(b"\\u", folded=False), folded=False):
-        match = _HIDDEN.match(data, position)
-        # A dash hides something only inside a number.
-        if match and (match[1] is None or region.behind(position) in (b"0", b'"')):
-            yield position
-    for first, size in ((b"\xc2", 2), (b"\xe2", 3)):
-        for position in region.every(first, region.first(first, folded=False), folded=False):
-            if (
-                region.behind(position) in (b"0", b")", b"+")
-                and data[position : position + size] in _OUTSIDE_ASCII
-            ):
-                yield position
-
-
-def _attribute_key(data: bytes, end: int) -> bool:
-    """Whether a string field that ends at `end` names a secret: its length says where it begins."""
-    start = max(0, end - MAX_KEY * 2 - 3)
-    for position in positions(data[start:end], b"\x0a"):
-        begin, length = _varint(data, start + position + 1)
-        if begin + length == end and names_a_secret(data[begin:end].decode("utf-8", "replace")):
+            return self._unaided(data)
+        if self._scout.blind:
             return True
-    return False
+        return _Search(self._scout, self._redactor, data).anything()
 
-
-def _varint(data: bytes, position: int) -> tuple[int, int]:
-    """(where the string begins, its length), for a length of at most two bytes."""
-    first = data[position] if position < len(data) else 0
-    if first < 0x80 or position + 1 >= len(data):
-        return position + 1, first
-    return position + 2, (first & 0x7F) | (data[position + 1] << 7)
-
-
-def _may_be_tag(byte: bytes) -> bool:
-    """Whether a field can begin so: a wire type that is in use, or the end of the message."""
-    return not byte or byte[0] & 7 in (0, 1, 2, 5)
-
-
-class _Window:
-    """The surroundings of a hit, read in every way the framing of protobuf allows."""
-
-    __slots__ = ("_at", "_bytes", "_data", "_folded", "_offset")
-
-    def __init__(self, region: _Region, position: int) -> None:
-        data, base = region.data, region.base
-        start = max(0, position - _BEFORE)
-        number = region.folded[position - base : position - base + 1] in b"0(+"
-        end = position + (_AFTER_NUMBER if number else _AFTER)
-        self._bytes = data[start:end]
-        self._folded = region.folded[start - base : end - base]
-        self._at = position - start
-        self._data, self._offset = data, start
-
-    def meets(self, pattern: Pattern) -> bool:
-        """Whether the words and shapes that `pattern` needs stand near."""
-        return all(
-            not needles or any(needle in self._folded for needle in needles)
-            for needles in (pattern.words, pattern.shapes)
+    def _unaided(self, data: bytes) -> bool:
+        """Whether what any row needs is in these bytes at all."""
+        text = data.decode("utf-8", "replace")
+        reading = Reading(text)
+        return (
+            any(word in reading.folded for word in SECRET_WORDS)
+            or HIDING.search(text) is not None
+            or _VARINTS.search(data) is not None
+            or _ARRAYS.search(data) is not None
+            or _NEXT_PART.search(data) is not None
+            or bool(self._gate.candidates(reading))
+            or layers.percent(text) is not None
+            or next(layers.decoded(text, reading.runs), None) is not None
         )
 
-    def _starts(self) -> Iterator[int]:
-        yield 0
-        for match in _LENGTH.finditer(self._bytes, 0, self._at + 1):
-            length = 0
-            for byte in reversed(match[1][1:]):
-                length = length << 7 | byte & 0x7F
-            # A length it can only be if the string reaches the hit and a tag may follow it.
-            end = self._offset + match.end(1) + length
-            if end > self._offset + self._at and _may_be_tag(self._data[end : end + 1]):
-                yield match.end(1)
 
-    def holds(self, patterns: Sequence[Pattern]) -> bool:
-        """Whether one of `patterns` finds something, in any reading."""
-        starts = list(self._starts())
-        ends = [len(self._bytes), *(m.start() for m in _TAG.finditer(self._bytes, self._at))]
-        if len(starts) * len(ends) > _READINGS:
+class _Search:
+    """One request being judged."""
+
+    def __init__(self, scout: Scout, redactor: Scrubber, data: bytes) -> None:
+        self._scout = scout
+        self._redactor = redactor
+        self._data = data
+        self._leaves: Leaves | None = None
+        self._left = _LOOKS + (len(data) >> 6)
+        self._unquoted_to = 0
+        self._clean: set[str] = set()
+
+    def anything(self) -> bool:
+        """Whether redaction would change something, or too much looks like it."""
+        places = self._scout.places(self._data)
+        onwards: int | None = None
+        while True:
+            try:
+                start, end = places.send(onwards)
+            except StopIteration:
+                return False
+            self._left -= 1
+            if self._left < 0:
+                return True
+            onwards = start + 1
+            if self._may_matter(self._data, start, end, 0):
+                found = self._judge(start, end)
+                if found is None:
+                    return True
+                onwards = max(onwards, found)
+
+    def _may_matter(self, data: bytes, start: int, end: int, depth: int) -> bool:
+        """Whether the place is worth the string it stands in: cheap questions only."""
+        scout = self._scout
+        if scout.firm(data, start):
             return True
-        return any(
-            next(pattern.find(reading), None) is not None
-            for start in starts
-            for end in ends
-            for reading in (self._reading(start, end),)
-            for pattern in patterns
+        closed = scout.name(data, start)
+        if closed and _is_key(data, start, closed):
+            return True
+        if scout.is_spoken(data, start):
+            rows = scout.rows_spoken(data[start : start + _WORD])
+            if self._finds(data, rows, _reach_back(data, start), start + _AFTER):
+                return True
+        first = data[start]
+        if first == _PERCENT_SIGN:
+            if data is self._data:
+                if start < self._unquoted_to:
+                    return False
+                self._unquoted_to = start + _SIGNS - _BEFORE
+            return self._anywhere(_unquoted(data, start), depth)
+        if end - start > 1 and data[start + 1] in b"\x18!" and _VARINTS.match(data, start):
+            return self._number_matters(data, start, depth)
+        if first in b"\n\x12*" and (array := _ARRAYS.search(data, start, end)) is not None:
+            return _has_several(data, array.start())
+        if first in b'"\\' and _PART_VALUE.match(data, start) is not None:
+            return _goes_on(data, start)
+        head = data[start : start + _HEAD]
+        if _DIGIT.search(head) is not None and self._number_in_text(data, start, end):
+            return True
+        return scout.is_base64(data, start) and self._base64(data, start, depth)
+
+    def _anywhere(self, data: bytes, depth: int) -> bool:
+        """The question of what was decoded: whether a place in it matters."""
+        if depth >= _DEPTH:
+            return True
+        places = self._scout.places(data)
+        return any(self._may_matter(data, start, end, depth + 1) for start, end in places)
+
+    def _number_matters(self, data: bytes, start: int, depth: int) -> bool:
+        number = _number(data, start)
+        if not is_asked(number):
+            return False
+        if data[start - 1 : start] == b"\n":
+            return True  # of an array: its name stands further away
+        key = data[max(0, start - _NAME) : start].decode("utf-8", "replace")
+        return self._anywhere(f"{spoken(key)}{int(number)} ".encode(), depth)
+
+    def _number_in_text(self, data: bytes, start: int, end: int) -> bool:
+        """Whether a number here has a word near by, and a row takes the two."""
+        low, high = _reach_back(data, start), end + _NEAR_BEHIND
+        return self._scout.a_word(data, low, high) and self._finds(
+            data, self._scout.context, low, high
         )
 
-    def _reading(self, start: int, end: int) -> str:
-        text = self._bytes[start:end].decode("utf-8", "replace")
-        return View(text).text if "\\" in text else text
+    @staticmethod
+    def _finds(data: bytes, rows: Sequence[Pattern], low: int, high: int) -> bool:
+        """Whether one of `rows` finds something in these bytes."""
+        text = data[low:high].decode("utf-8", "replace")
+        reading = Reading(View(text).text if "\\" in text else text)
+        return any(next(row.find_in(reading), None) is not None for row in rows)
+
+    def _base64(self, data: bytes, start: int, depth: int) -> bool:
+        """Whether base64 that begins here says something that matters."""
+        run = next(
+            (run for at in range(start, start + 8) if (run := _WHOLE_RUN.match(data, at))), None
+        )
+        if run is None:
+            return False
+        following = data[run.end() : run.end() + 2]
+        if following in (b"\\/", b"\\u") or (following[:1] in b"\n\r\\" and len(run[0]) > _LINE):
+            return True  # it goes on behind an escape, or in the next line
+        text = data[max(0, run.start() - 8) : run.end()].decode("latin-1")
+        said = layers.decoded(text, Reading(text).runs)
+        return any(self._anywhere(text.encode() + b" ", depth) for _, _, text in said)
+
+    def _judge(self, start: int, end: int) -> int | None:
+        """None when what stands at a place has to be changed; else from where on to look again."""
+        try:
+            if self._leaves is None:
+                self._leaves = Leaves(self._data)
+            leaves = self._leaves_near(start, end)
+        except (Malformed, IndexError, StopIteration):
+            return None  # no request: what is in it cannot be told
+        onwards = start + 1
+        for leaf in leaves:
+            stop = self._stop(leaf, start)
+            if stop is None:
+                return None
+            onwards = max(onwards, stop)
+        return onwards
+
+    def _leaves_near(self, start: int, end: int) -> list[Leaf]:
+        """The string at `start`, or the first that begins within what matched there."""
+        assert self._leaves is not None
+        for position in range(start, min(end, start + 8)):
+            leaves = self._leaves.at(position)
+            if leaves:
+                return leaves
+        return []
+
+    def _stop(self, leaf: Leaf, start: int) -> int | None:
+        """None when redaction changes the leaf; else how far it has been read."""
+        if leaf.kind == OPAQUE:
+            return None
+        if leaf.kind == INT or leaf.kind == DOUBLE:
+            number = _value(self._data, leaf)
+            return None if scrub_number(leaf.key, number, self._redactor.scrub) else leaf.end
+        if leaf.kind == ARRAY:
+            return leaf.start if self._array_is_clean(leaf) else None
+        if leaf.kind == KEY and self._names_a_secret(leaf):
+            return None
+        return self._read(leaf, start)
+
+    def _read(self, leaf: Leaf, start: int) -> int | None:
+        """Read a text around `start`, all of it where parts of a message hide in it."""
+        data = self._data
+        low, high = self._window(max(start, leaf.start), leaf)
+        if _PART_VALUE.match(data, start) is not None:
+            low, high = leaf.start, leaf.end
+        text = _decoded(data, low, high, leaf)
+        if text not in self._clean:
+            if self._redactor.scrub(text) != text:
+                return None
+            if len(self._clean) < _LOOKS:
+                self._clean.add(text)
+        if (low, high) == (leaf.start, leaf.end):
+            return leaf.end
+        read = leaf.end if high == leaf.end else start + _STEP
+        part = _NEXT_PART.search(data, start + 1, read)
+        return part.start() if part is not None else read
+
+    def _window(self, start: int, leaf: Leaf) -> tuple[int, int]:
+        """As much of a text around `start` as any row looks at."""
+        data, before = self._data, _BEFORE
+        near = data[max(leaf.start, start - _BEFORE) : start]
+        if b"\\" in near or not near.isascii():
+            before = _BEFORE_ESCAPED
+        low = max(leaf.start, start - before)
+        high = start + (_AFTER_NAME if self._scout.name(data, start) else _AFTER) + _STEP
+        if high < leaf.end:
+            end = _END_OF_RUN.search(data, high, min(leaf.end, high + _LONGEST_RUN))
+            high = end.end() if end is not None else min(leaf.end, high + _LONGEST_RUN)
+        return low, min(high, leaf.end)
+
+    def _names_a_secret(self, leaf: Leaf) -> bool:
+        """Whether a value under a secret's name is there and is no marker yet."""
+        data = self._data
+        if not names_a_secret(data[leaf.start : leaf.end].decode("utf-8", "replace")):
+            return False
+        return leaf.end < leaf.below and _MARKED.match(data, leaf.end) is None
+
+    def _array_is_clean(self, leaf: Leaf) -> bool:
+        """Whether no secret stands in several of an array's texts, cut up."""
+        data, texts = self._data, []
+        for _, _, low, high in fields(data, leaf.start, leaf.end):
+            for tag, _, at, after in fields(data, low, high):
+                if tag == 0x0A:
+                    texts.append(data[at:after].decode("utf-8", "replace"))
+        return len(texts) < 2 or scrub_array(self._redactor, leaf.key, texts) == texts
+
+
+def _decoded(data: bytes, low: int, high: int, leaf: Leaf) -> str:
+    """A piece of a leaf as `otlp.scrub` reads it: bytes that are no UTF-8 are Latin-1."""
+    if leaf.kind == BYTES:
+        try:
+            data[leaf.start : leaf.end].decode()
+        except UnicodeDecodeError:
+            return data[low:high].decode("latin-1")
+    return data[low:high].decode("utf-8", "replace")
+
+
+def _has_several(data: bytes, star: int) -> bool:
+    """Whether the array of values at `star` has more than one."""
+    try:
+        size, at = read_varint(data, star + 1)
+        first, low = read_varint(data, at + 1)
+    except Malformed:
+        return True
+    return low + first != at + size
+
+
+def _number(data: bytes, start: int) -> float:
+    """The number of an AnyValue whose length stands at `start`."""
+    if data[start + 1] == 0x18:
+        return read_varint(data, start + 2)[0]
+    return float(struct.unpack_from("<d", data, start + 2)[0])
+
+
+def _value(data: bytes, leaf: Leaf) -> float:
+    if leaf.kind == INT:
+        return read_varint(data, leaf.start)[0]
+    return float(struct.unpack_from("<d", data, leaf.start)[0])
+
+
+def _is_key(data: bytes, start: int, closed: int) -> bool:
+    """Whether what ends like a secret's name is one: an attribute's, or a key in JSON."""
+    if data[closed - 1] == _VALUE_TAG:
+        return True  # its length will tell
+    end = _KEY_WORD.match(data, start)
+    name = _KEY_BEFORE.search(data, max(0, start - 64), end.end() if end is not None else start)
+    return name is not None and names_a_secret(name[0].decode())
+
+
+def _reach_back(data: bytes, start: int) -> int:
+    """How far before `start` a word may stand that says what follows it is."""
+    near = data[max(0, start - _NEAR) : start]
+    return max(0, start - (_NEAR if near.isascii() and b"\\" not in near else _NEAR_ESCAPED))
+
+
+def _unquoted(data: bytes, start: int) -> bytes:
+    """The surroundings of a percent sign with percent signs resolved."""
+    near = data[max(0, start - _BEFORE) : start + _SIGNS]
+    return _PERCENT.sub(lambda match: bytes([int(match[1], 16)]), near) + b" "
+
+
+def _goes_on(data: bytes, start: int) -> bool:
+    """Whether another part of the same message follows a part's text."""
+    part = _PART_VALUE.match(data, start)
+    if part is None:
+        return False
+    following = _NEXT_PART.search(data, part.end(), part.end() + _BETWEEN)
+    if following is None:
+        return False
+    # Where another role begins, another message does; but for the chunks of a stream.
+    return following[1] is None or b"delta" in data[part.end() : part.end() + _BETWEEN]

@@ -1,107 +1,210 @@
 # SPDX-License-Identifier: Apache-2.0
 r"""Where in a request to look at all, by one pass of RE2 over its bytes.
 
-One substring search is cheap and thirty-five of them are not: 7 µs for a span of 1 KB. RE2 asks
-all of them at once in 1.6 µs, and can ask for what stands around a needle too. What it says is
-never the answer: `requests.RequestFilter` judges the places it names with the very code that
-otherwise reads everything. So a place too many costs time, and one too few would cost a secret:
-every expression here is a necessary condition of the row it stands for.
+One automaton asks for everything the table knows at once, 1.7 µs for a span of 1 KB however many
+rows there are. Its expression is made of the rows' own (`derived`), so a new row is asked for on
+the day it is written. What it says is never the answer: `requests.RequestFilter` judges the places
+it names. A place too many costs time, one too few would cost a secret: every part here is a
+necessary condition of what it stands for.
 
-RE2 (BSD licence) comes with the server; without it the filter reads everything itself.
+RE2 (BSD licence) comes with the server; without it nobody scouts.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
-# What may stand before the first digit of a number: no letter or digit, unless that is the length
-# of the string (a byte after a tag) or the end of an escape.
-_FREE = (
-    r"(?:\A|[^0-9A-Za-z_]|[\n\x12\x1a\x22*:b][\x80-\xff]{0,4}[0-9A-Za-z_]"
-    r"|\\[bfnrt]|\\u[0-9a-fA-F]{4})"
-)
-_SPACE = r"\s\x0b\x1c-\x1f\x80-\xff"  # in bytes
-# needle → what the bytes around it must look like. Letters of any case, where needles are folded.
-_AROUND: Mapping[bytes, str] = {
-    b"eyJ": r"eyJ[A-Za-z0-9_\-]{8}",
-    b"sk-": r"sk-[A-Za-z0-9_\-]{16}",
-    b"AKIA": r"AKIA[A-Z0-9]{16}",
-    b"ASIA": r"ASIA[A-Z0-9]{16}",
-    b"@": r"@(?:[A-Za-z0-9]|[\xc3-\xc9][\x80-\xbf]|\\+u0[0-2])"
-    r"(?:[A-Za-z0-9\-]|[\xc3-\xc9][\x80-\xbf]){0,62}(?:\.|\\+u0[0-2])",
-    b"+": r"\+[1-9][0-9 ().\-/\x80-\xff]{0,7}(?:[0-9 ().\-/\x80-\xff]{7}|\\+u(?:00[aA]|20|22))",
-    b"secret": r"(?i:secret[_ \-]{0,2}(?:access[_ \-]{0,2})?key)[\x22':=\\" + _SPACE + "]",
-    b"authorization": r"(?i:authorization)[\x22':=\\" + _SPACE + "]",
-    b"bearer": rf"(?i:bearer)(?:[{_SPACE}]{{1,12}}[A-Za-z0-9\-._~+/\\]{{12}}|[{_SPACE}]{{0,12}}\\)",
-    b"basic": rf"(?i:basic)(?:[{_SPACE}]{{1,12}}[A-Za-z0-9+/\\]{{8}}|[{_SPACE}]{{0,12}}\\)",
-    b"0" * 13: _FREE + r"[2-6][0-9]{12}",
-    b"0000-0000-0000-0": _FREE + r"[2-6][0-9]{3}(?:[ \-.][0-9]{4}){2}[ \-.][0-9]",
-    b"0000-000000-0000": _FREE + r"[2-6][0-9]{3}[ \-.][0-9]{6}[ \-.][0-9]{4}",
-    b"000-00-0000": _FREE + r"[0-8][0-9]{2}-[0-9]{2}-[0-9]{4}",
-    b"000-000-0000": _FREE + r"[2-9][0-9]{2}[\-.][0-9]{3}[\-.][0-9]{4}",
-    b"(000)": r"\([2-9][0-9]{2}\)[ \-.\x80-\xff]{0,6}(?:[0-9]{3}|\\)",
-}
+from agentstack_processors.redaction.derived import BEGIN, derive
+from agentstack_processors.redaction.folding import TABLE
+from agentstack_processors.redaction.keys import SECRET_WORDS
+from agentstack_processors.redaction.patterns import Pattern, assignments, phones
+from agentstack_processors.redaction.patterns.row import at_words, in_context
+
+_AT_WORDS = (at_words, assignments.passwords, assignments.tokens)
+_BY_CONTEXT = (in_context, phones.in_context)  # a number, and a word not far from it
+_REACH = 2048  # bytes from its begin in which a part of the expression has to hold
+_MEMORY = 64 << 20  # bytes RE2 may use for an automaton; ordinary traffic needs a few
+
 # The last word of a secret's name (keys._ENDING), closed as an attribute's key (a value follows,
-# field 2) or as a key in JSON.
+# field 2) or as a key in JSON. The Kelvin sign is no k in `keys`.
+_SPACE = r"\s\x0b\x1c-\x1f\x80-\xff"  # in bytes
 _NAMES = (
     r"(?i:(?:api|private|secret|access|signing|encryption|license|account|subscription|functions)"
     r"[_\- ]?key|passw(?:or)?d|passwort|passphrase|secret|token|authorization|cookies?"
     r"|credentials?)(?:\x12|\\*[\x22'](?:[nrtbf\\" + _SPACE + r"]|u[0-9a-fA-F]{4}){0,24}[:=])"
 )
-# Escapes and separators beyond ASCII behind which needles hide, as `requests` looks for them.
-_HIDING = (
-    r"\\u00(?:2[0-57-9a-fA-F]|3[0-9abdfABDF]|[4-7aA])|[0-9]\\+u20[0-2]"
-    r"|[0-9)+](?:\xc2\xa0|\xe2\x80[\x89-\x95\xaf]|\xe2\x88\x92)"
+# Escapes of ASCII characters that stand for themselves elsewhere; "<", ">" and "&", which many
+# serialisers always escape, are spelt out where a row asks for them.
+HIDING = r"\\u00(?:2[0-57-9a-fA-F]|3[0-9abdfABDF]|[4-7aA])|[0-9]\\+u20[0-2]"
+# Accounts: two letters, two check digits, at least eleven more (Norway).
+_ALONE = rf"(?:{BEGIN}|[\x00-\x2f\x3a-\x40\x5b-\x60\x7b-\xff])"
+_IBAN = (
+    r"[A-Za-z]{2}[0-9]{2}"
+    r"(?:(?:[ \-]|[\xc2\xe2][\x80-\xbf]{1,2}|\\+u[0-9a-fA-F]{4}){0,2}[A-Za-z0-9]){11}"
 )
-_FOLDED = {"0": "[0-9]", "-": r"[ \-._?\xa0]", '"': r"[\x22'\\\x00-\x1f]"}
-_REACH = 32  # no needle begins further behind the begin of a place, if not within it
-_MEMORY = 16 << 20  # bytes RE2 may use for its automaton; ordinary traffic needs less than one
+
+# A number of seven digits, or of six in groups; no decimal fraction (0.1234567).
+_APART = r"(?:[ ()\-/_]|[\xc2-\xf4][\x80-\xbf]{1,3}|\\+u[0-9a-fA-F]{4})"
+_SEP = rf"(?:\.|{_APART})"
+_GROUPED = "|".join(
+    rf"[0-9]{{{first}}}(?:{_APART}{_SEP}{{0,2}}[0-9](?:{_SEP}{{0,3}}[0-9]){{{5 - first}}}"
+    rf"|\.(?:{_APART}{_SEP}?|[0-9]{{1,5}}{_SEP}{{1,3}})[0-9](?:{_SEP}{{0,3}}[0-9]){{{max(0, 4 - first)}}})"
+    for first in range(1, 6)
+)
+_NUMBER = rf"(?:{BEGIN}|[^0-9A-Za-z_.\-]|[^0-9][.\-])(?:[0-9]{{6}}{_SEP}{{0,3}}[0-9]|{_GROUPED})"
+# Percent signs, base64 that says something in ASCII (layers._BASE64), parts of one message.
+_PERCENT = r"%(?:25)*[2-7][0-9A-Fa-f]"
+_QUANTUM = r"[A-Za-f][A-HQ-Xg-nw-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9+/_\-]"
+_BASE64 = rf"(?:{BEGIN}|[^A-Za-z0-9+])(?:{_QUANTUM}){{3}}[A-Za-z0-9+/_\-.=~]{{4}}"
+_PART = (
+    r"\\*\x22(?:text|content|delta|arguments|partial_json|output_text|thinking)\\*\x22"
+    r"(?:\\+[nrt]|\s){0,4}:"
+)
+# AnyValues of seven digits or more as they stand on the wire, and arrays of more than one element.
+_SIZE = r"(?:[\x02-\x7f]|[\x80-\xff]{1,4}[\x00-\x7f])"
+_INT = r"[\x05-\x0b]\x18[\x80-\xff]{3,9}[\x01-\x7f]"
+_DOUBLE = r"\x09!(?s:.){7}[\x41-\x43]"
+_ARRAY = rf"[\n\x12*]{_SIZE}\*{_SIZE}\n"
+_LAYERS = (_PERCENT, _BASE64, _PART, _INT, _DOUBLE, _ARRAY)
+
+_ASSIGNED = (assignments.passwords, assignments.tokens)
+_BARE = r"|[ \t]{1,2}(?=\S))"  # as `assignments` has it
+_BARE_VALUE = r"[ \t]{1,2}\s{0,8}(?:[\"'`=]|(?:(?i:bearer|token|basic)[ \t])?[^\s\"'`,;<>{}()\[\]|]{0,200}[0-9])"
+_NOTHING = r"[^\x00-\xff]"  # matches nowhere
+_FOLDED = {"0": "[0-9]", "-": r"(?:[ \-._?]|\xc2\xa0)", '"': r"[\x22'\\\x00-\x1f]"}
+_FOREIGN = r"(?:[\xc4-\xf4][\x80-\xbf]{1,3}|\\+u[0-9a-fA-F]{4}){3}"  # folded: "---"
 
 
 class Scout:
     """Names the places of a request that are worth a look.
 
     Args:
-        literals: Needles as they stand in the bytes.
-        folded: Needles in the folded bytes.
+        patterns: The rows.
     """
 
-    def __init__(self, literals: Iterable[bytes], folded: Iterable[bytes]) -> None:
-        asked = [*(_AROUND.get(needle) or _plain(needle) for needle in literals)]
-        asked += (_AROUND.get(needle) or _unfolded(needle) for needle in folded)
-        self._regex = "|".join((*asked, _NAMES, _HIDING))
+    def __init__(self, patterns: Iterable[Pattern]) -> None:
+        rows = list(patterns)
+        self.context = tuple(row for row in rows if row.search in _BY_CONTEXT)
+        """Rows that take a number and a word not far from it."""
+        rest = [row for row in rows if row.search not in _BY_CONTEXT and row.words != SECRET_WORDS]
+        self.spoken = tuple(row for row in rest if row.words and not row.literals)
+        """Rows that begin with a word."""
+        firm = _joined([row for row in rest if row not in self.spoken], HIDING)
+        spoken = _joined(self.spoken)
+        self.blind = "" in (firm, spoken)
+        """Whether of some row nothing can be demanded: then requests are always opened."""
+        numbers = (_NUMBER,) if self.context else ()
+        self._firm, self._spoken = firm, spoken or _NOTHING
+        self._all = "|".join((firm, self._spoken, _NAMES, *numbers, *_LAYERS))
+        words = {_unfolded(word) for row in self.context for word in row.words}
+        self._words = "|".join(sorted(words)) or _NOTHING
 
     @property
     def ready(self) -> bool:
         """Whether RE2 is installed."""
-        return _compiled(self._regex) is not None
+        return compiled(self._all) is not None
 
     def places(self, data: bytes) -> Iterator[tuple[int, int]]:
-        """Where a needle that matters may begin, as (first, behind the last) offset, ascending."""
-        search = _compiled(self._regex).search
+        """Where something that matters may begin, as (first, behind the last) offset, ascending.
+
+        Whoever iterates may send back the offset from which to go on.
+        """
+        search = compiled(self._all).search
         match = search(data)
         while match is not None:
             start, end = match.span()
-            yield start, max(end, start + _REACH)
-            match = search(data, start + 1)  # another may begin within this one
+            onwards = yield start, end
+            match = search(data, start + 1 if onwards is None else onwards)
+
+    def firm(self, data: bytes, start: int) -> bool:
+        """Whether a row of its own form may begin here."""
+        return _begins(self._firm, data, start) is not None
+
+    def is_spoken(self, data: bytes, start: int) -> bool:
+        """Whether a row that begins with a word may begin here."""
+        return _begins(self._spoken, data, start) is not None
+
+    def rows_spoken(self, head: bytes) -> list[Pattern]:
+        """Of the rows that begin with a word, those that may begin in the first bytes of `head`."""
+        if b"\\" in head or not head.isascii():
+            return list(self.spoken)
+        folded = head.translate(TABLE)
+        return [
+            row
+            for row in self.spoken
+            if row.search not in _AT_WORDS or any(word in folded for word in row.words)
+        ]
+
+    def is_base64(self, data: bytes, start: int) -> bool:
+        """Whether base64 that may say something begins here."""
+        return _begins(_BASE64, data, start) is not None
+
+    def name(self, data: bytes, start: int) -> int:
+        """The offset behind the name of a secret and what closes it; 0 where none begins."""
+        match = _begins(_NAMES, data, start)
+        return 0 if match is None else int(match.end())
+
+    def a_word(self, data: bytes, start: int, end: int) -> bool:
+        """Whether a word that goes with numbers stands in these bytes."""
+        return compiled(self._words).search(data, max(0, start), min(len(data), end)) is not None
 
 
-def _plain(needle: bytes) -> str:
-    return "".join(f"\\x{byte:02x}" for byte in needle)
+def _begins(regex: str, data: bytes, start: int) -> Any:
+    return compiled(regex).match(data, start, min(len(data), start + _REACH))
+
+
+def _joined(rows: Iterable[Pattern], *others: str) -> str:
+    """One expression for rows: those that demand the same of the byte before demand it once.
+
+    Empty when there are rows and one of them demands nothing.
+    """
+    heads: dict[str, dict[str, None]] = {"": dict.fromkeys(others)}
+    for row in rows:
+        for head, body in expressions(row):
+            heads.setdefault(head, {})[body] = None
+    if any("" in bodies for bodies in heads.values()):
+        return ""
+    return (
+        "|".join(f"{head}(?:{'|'.join(bodies)})" for head, bodies in heads.items() if bodies)
+        or _NOTHING
+    )
+
+
+def expressions(row: Pattern) -> list[tuple[str, str]]:
+    """What RE2 has to find for one row; see `derive`."""
+    if row.name == "IBAN":
+        return [(_ALONE, _IBAN)]
+    if row.search in _ASSIGNED and _BARE in row.regex.pattern:
+        return [each for regex in _assigned(row.regex.pattern) for each in derive(regex)]
+    return derive(row.regex, from_last_letter=bool(row.forms))
+
+
+def _assigned(pattern: str) -> Iterator[re.Pattern[str]]:
+    """`password hunter2`: where only a space gives a name its value, prose is full of them.
+
+    What then is a value has a digit in it, stands in quotes, or belongs to a flag (`assignments`).
+    """
+    name = pattern.partition("(?P<sign>")[0]
+    yield re.compile(pattern.replace(_BARE, ")"))
+    yield re.compile(name + _BARE_VALUE)
+    yield re.compile(r"-[A-Za-z0-9\-]{0,20}" + name + r"[ \t]{1,2}\s{0,8}\S{4}")
 
 
 def _unfolded(needle: bytes) -> str:
     """Every spelling that folds to `needle`."""
+    if needle == b"---":
+        return _FOREIGN
     return "(?i:" + "".join(_FOLDED.get(char, char) for char in needle.decode("latin-1")) + ")"
 
 
 @lru_cache
-def _compiled(regex: str) -> Any:
+def compiled(regex: str) -> Any:
     """The expression, compiled once in each process; None without RE2."""
     try:
         re2 = import_module("re2")  # untyped, and only loaded where requests are judged
@@ -117,8 +220,8 @@ def _compiled(regex: str) -> Any:
 
 def _start_afresh() -> None:
     """In a forked child: a thread of the parent may have held a lock inside the automaton."""
-    if _compiled.cache_info().currsize:
-        _compiled.cache_clear()
+    if compiled.cache_info().currsize:
+        compiled.cache_clear()
         purge = getattr(sys.modules.get("re2"), "purge", None)
         if purge is not None:
             purge()
