@@ -32,6 +32,7 @@ from agentstack_processors.security.tools import (
     asked_for,
     deeds_of,
     stem,
+    verb_of,
     words_of,
 )
 from agentstack_processors.security.verdict import Verdict
@@ -231,7 +232,9 @@ class Taint:
         asked = self._delegates or bool(deeds_of(sink.tool) & self._actions)
         if source.score >= LOW:
             meant = asked or any(stem(word) in self._stems for word in name if word not in _VAGUE)
-            score = _injected(strong, len(values) - strong, fits, meant or not self._known)
+            named = stem(verb_of(sink.tool)) in stems and sum(stem(w) in stems for w in name) > 1
+            unasked = self._known and not meant and (bool(values) or named)
+            score = _injected(strong, len(values) - strong, fits and unasked, fits)
             score += 10 if score and source.score >= 70 else 0
         elif not self._known or not fits or (self._delegates and source.score < _COMMANDED):
             score = 0
@@ -274,13 +277,13 @@ def _quotes(words: str, source: Words) -> bool:
     )
 
 
-def _injected(strong: int, weak: int, fits: bool, asked: bool) -> int:
+def _injected(strong: int, weak: int, unasked: bool, fits: bool) -> int:
     """How sure it is that a call carries out orders that were found suspicious."""
     if strong:
         return 70 + 5 * min(3, strong + weak - 1) + (5 if fits else 0)
-    if weak and fits and not asked:
-        return 60 + 5 * min(2, weak)
-    return 50 if fits and not asked else 0
+    if not unasked:
+        return 0
+    return 60 + 5 * min(2, weak) if weak else 50
 
 
 def _alert(sink: Sink, source: Source, score: int, values: list[Value]) -> Alert:

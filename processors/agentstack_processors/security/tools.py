@@ -79,8 +79,8 @@ _NOUNS = frozenset(
     access event events calendar link links url page website web webpage file files record records
     report update info information password money account bank booking bookings reservation
     reservations hotel hotels flight flights restaurant restaurants ticket table car code query
-    comment review reviews channel channels document documents folder member members profile tweet tweets
-    setting settings request requests read user reply site""".split()  # noqa: SIM905
+    comment review reviews channel channels document documents folder member members profile
+    tweet tweets setting settings request requests read user reply site""".split()  # noqa: SIM905
 )
 _BEFORE_VERBS = frozenset(
     ("", "and", "to", "please", "then", "you", "also", "or", "can", "could", "now", "just", "i")
@@ -138,13 +138,19 @@ def acts(tool: str) -> bool:
 def deeds_of(tool: str) -> frozenset[str]:
     """The classes of what the tool does: of its verb; of all its words where it has none."""
     words = words_of(tool)
-    verb = next((word for word in words if word in _ACTING), "")
+    verb = verb_of(tool)
     deeds = actions_of((verb,)) if verb else frozenset[str]()
     if deeds and not deeds & _BROAD:
         return deeds
     if not verb and any(word in _NETWORK for word in words):
         return frozenset(("fetch",))
     return deeds | actions_of(words)
+
+
+@lru_cache(maxsize=4096)
+def verb_of(tool: str) -> str:
+    """The word of a tool's name that says what it does to the world, or ''."""
+    return next((word for word in words_of(tool) if word in _ACTING), "")
 
 
 def asked_for(text: str) -> frozenset[str]:
@@ -170,4 +176,14 @@ def outgoing(tool: str) -> bool:
     return first in _OUTGOING
 
 
-__all__ = ["ACTIONS", "actions_of", "acts", "asked_for", "deeds_of", "outgoing", "stem", "words_of"]
+__all__ = [
+    "ACTIONS",
+    "actions_of",
+    "acts",
+    "asked_for",
+    "deeds_of",
+    "outgoing",
+    "stem",
+    "verb_of",
+    "words_of",
+]
