@@ -89,7 +89,7 @@ def _row(table: PriceTable, name: str, provider: str, at: int, context: Context)
             "prices": _told(own.rates.prices),
         }  # fmt: skip
     model = table.model(provider, name)
-    if model is None or not model.knows(context):
+    if model is None or not model.knows(at, context):
         return None
     return {
         "provider": model.provider, "model": model.id, "when": told,

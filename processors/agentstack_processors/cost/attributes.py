@@ -120,7 +120,7 @@ WANTED: Final[frozenset[str]] = frozenset(
 )
 #: Those of them that most spans have none of: if there is none, a call was plain.
 DETAILS: Final[frozenset[str]] = frozenset(
-    name for group in (*_EXTRA[:10], *_EXTRA[11:13], _EXTRA[-1]) for name in group
+    name for group in (*_EXTRA[: _EXTRA.index(RESPONSE_MODEL)], _EXTRA[-1]) for name in group
 )
 
 __all__ = ["DETAILS", "WANTED"]

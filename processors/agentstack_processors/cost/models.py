@@ -46,7 +46,6 @@ class Model:
         self._periods = _periods(info.prices)
         self._first = self._periods[0][1] if self._periods else {}
         self._variants = tuple(info.price_variants or ()) if own else ()
-        self._variant_keys = frozenset(pair for v in self._variants for pair in v.when.items())
         self._active = tuple(_when(variant.constraint) for variant in self._variants)
         self._least_audio = provider == "groq" and info.id in _GROQ_WHISPER
         self._rates: dict[tuple[int, tuple[int, ...]], Rates] = {}
@@ -72,9 +71,14 @@ class Model:
             counts = _billed_audio(checked(counts))
         return self.rates(at, context).cost(counts)
 
-    def knows(self, context: Context) -> bool:
-        """Whether some price depends on each of these pairs."""
-        return all(pair in self._variant_keys for pair in context)
+    def knows(self, at: int, context: Context) -> bool:
+        """Whether then a price depends on each of these pairs."""
+        known = {
+            pair
+            for index in self._chosen(at, context)
+            for pair in self._variants[index].when.items()
+        }
+        return known.issuperset(context)
 
     def unpriced(self, at: int, context: Context = ()) -> bool:
         """Whether the list has the model and no price, and does not call it free."""

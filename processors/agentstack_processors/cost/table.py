@@ -106,7 +106,7 @@ class PriceTable:
             return Priced("invalid_usage")
         guessed = found.guessed
         if context or not money.total:
-            guessed = guessed or not model.knows(context) or model.unpriced(at, context)
+            guessed = guessed or not model.knows(at, context) or model.unpriced(at, context)
         return Priced("priced", money, model.name, guessed)
 
     def model(self, provider: str, name: str, address: str = "") -> Model | None:
