@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from agentstack_processors.redaction.patterns import phones
 from agentstack_processors.redaction.patterns.row import Pattern, at_literals, every
 from agentstack_processors.redaction.reading import Reading
 
@@ -38,13 +39,11 @@ class Gate:
         rest = [pattern for pattern in patterns if pattern not in tokens]
         self._literals = [(p, p.literals) for p in rest if p.literals]
         rest = [pattern for pattern in rest if not pattern.literals]
-        self._contexts = [(p, p.context, p.shapes) for p in rest if p.context]
-        rest = [pattern for pattern in rest if not pattern.context]
-        self._numbers = [(p, p.shapes, p.words) for p in rest if p.shapes]
-        rest = [pattern for pattern in rest if not pattern.shapes]
+        self._numbers = [p for p in rest if p.shapes or p.near]
+        rest = [pattern for pattern in rest if pattern not in self._numbers]
         self._forms = [(p, p.forms) for p in rest if p.forms and _ROOT not in p.forms[0]]
         self._rooted = [(p, p.forms) for p in rest if p.forms and _ROOT in p.forms[0]]
-        self._words = [(p, p.words) for p in rest if p.words]
+        self._words = [(p, tuple((n, _stem(n)) for n in p.words)) for p in rest if p.words]
         self._always = [p for p in rest if not (p.forms or p.words)]
 
     def _register(self, literal: str, pattern: Pattern) -> None:
@@ -64,14 +63,17 @@ class Gate:
                 if literal in text:
                     met.append(pattern)
                     break
-        words = _Words(reading.folded)
+        folded = reading.folded
+        stems = {stem for stem in _STEMS if stem in folded}
         for pattern, needles in self._words:
-            if words.any_of(needles):
-                met.append(pattern)
+            for needle, stem in needles:
+                if (not stem or stem in stems) and (needle == stem or needle in folded):
+                    met.append(pattern)
+                    break
         if reading.runs:
             self._with_tokens(reading, met)
         if reading.clusters:
-            self._with_numbers(reading, words, met)
+            self._with_numbers(reading, met)
         if self._rooted and _ROOT in reading.forms:
             _meet(self._rooted, reading.forms, met)
         if len(met) > 1:
@@ -101,13 +103,20 @@ class Gate:
             start += 1
         return self._prefixes.get(text[start : start + _KEY], [])
 
-    def _with_numbers(self, reading: Reading, words: _Words, met: list[Pattern]) -> None:
-        context, numbers = reading.context, reading.numbers
-        for pattern, needed, shapes in self._contexts:
-            if not needed.isdisjoint(context) and (not shapes or _any_of(shapes, numbers)):
+    def _with_numbers(self, reading: Reading, met: list[Pattern]) -> None:
+        numbers = reading.numbers
+        for pattern in self._numbers:
+            if pattern.shapes and not _any_of(pattern.shapes, numbers):
+                continue
+            if pattern.context:
+                if not pattern.context.isdisjoint(reading.context):
+                    met.append(pattern)
+            elif pattern.near:
+                if _any_of(pattern.words, reading.near):
+                    met.append(pattern)
+            elif pattern.search is phones.in_context or not pattern.words:
                 met.append(pattern)
-        for pattern, shapes, needles in self._numbers:
-            if _any_of(shapes, numbers) and (not needles or pattern.near or words.any_of(needles)):
+            elif _any_of(pattern.words, reading.folded):
                 met.append(pattern)
         _meet(self._forms, reading.number_forms, met)
 
@@ -127,38 +136,5 @@ def _any_of(needles: tuple[bytes, ...], data: bytes) -> bool:
     return False
 
 
-class _Words:
-    """Which words a folded text holds, each asked once and none without its stem."""
-
-    __slots__ = ("_folded", "_known")
-
-    def __init__(self, folded: bytes) -> None:
-        self._folded = folded
-        self._known: dict[bytes, bool] = {}
-
-    def any_of(self, needles: tuple[bytes, ...]) -> bool:
-        """Whether one of `needles` is in the text."""
-        known = self._known
-        for needle in needles:
-            answer = known.get(needle)
-            if answer is None:
-                answer = self._ask(needle)
-            if answer:
-                return True
-        return False
-
-    def _ask(self, needle: bytes) -> bool:
-        stem = _stem(needle)
-        answer = (stem == needle or self.any_of((stem,))) if stem else True
-        answer = answer and needle in self._folded
-        self._known[needle] = answer
-        return answer
-
-
-_STEM_OF: dict[bytes, bytes] = {}
-
-
 def _stem(needle: bytes) -> bytes:
-    if needle not in _STEM_OF:
-        _STEM_OF[needle] = next((stem for stem in _STEMS if stem in needle), b"")
-    return _STEM_OF[needle]
+    return next((stem for stem in _STEMS if stem in needle), b"")

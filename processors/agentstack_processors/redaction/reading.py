@@ -7,6 +7,7 @@ All of it keeps length, so a position in any of these is a position in the text.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 
 from agentstack_processors.redaction.folding import TABLE
 
@@ -14,14 +15,19 @@ from agentstack_processors.redaction.folding import TABLE
 _CLUSTER = re.compile(rb"0(?:[\-()/]{0,3}0){5,63}")
 _WORD = re.compile(rb"[a-z]{2,}")
 BEFORE = 56  # characters before a number in which a word says what it is
+VALUE = 10  # characters; no credential without a form of its own is shorter
 RUN = 16  # characters; no token of a provider is shorter
 _IN_RUN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 _RUNS = bytes(ord("w") if byte in _IN_RUN else ord(" ") for byte in range(256))
+_IN_VALUE = _IN_RUN + b".~+/=%"
+_VALUES = bytes(ord("w") if byte in _IN_VALUE else ord(" ") for byte in range(256))
 _PREFIX = 18  # characters before a run in which the prefix of a token may begin
 FORMS = bytes(
     ord("A") if chr(byte).isalpha() and byte < 0x80 else ord("0") if 48 <= byte < 58 else ord("-")
     for byte in range(256)
 )
+_ALPHABET = b"abcdefghijklmnopqrstuvwxyz"
+_LETTERS = frozenset(bytes((byte,)) for byte in _ALPHABET)
 _QUOTE = b'"'
 
 
@@ -34,8 +40,8 @@ class Reading:
     """
 
     __slots__ = (
-        "_clusters", "_context", "_encoded", "_forms", "_numbers", "_runs", "_tokens", "_words",
-        "folded", "text",
+        "_clusters", "_context", "_encoded", "_forms", "_near", "_numbers", "_runs", "_tokens",
+        "_unnamed", "_values", "_words", "folded", "text",
     )  # fmt: skip
 
     def __init__(self, text: str) -> None:
@@ -49,6 +55,9 @@ class Reading:
         self._numbers: bytes | None = None
         self._words: dict[int, frozenset[bytes]] = {}
         self._context: frozenset[bytes] | None = None
+        self._near: bytes | None = None
+        self._unnamed: list[tuple[int, int]] | None = None
+        self._values: list[tuple[int, int]] | None = None
 
     @property
     def forms(self) -> bytes:
@@ -82,18 +91,63 @@ class Reading:
         return b"--".join(forms[max(0, start - 5) : end + 12] for start, end in self.clusters)
 
     @property
+    def unnamed(self) -> list[tuple[int, int]]:
+        """The clusters that are no date and no part of an identifier."""
+        if self._unnamed is None:
+            folded = self.folded
+            self._unnamed = [
+                (start, end)
+                for start, end in self.clusters
+                if folded[start - 1 : start] not in _LETTERS
+                and folded[start:end] != b"0000-00-00"
+                and (folded[end] not in _ALPHABET or folded[end] in b"xe")
+            ]
+        return self._unnamed
+
+    @property
+    def near(self) -> bytes:
+        """What stands not far before the clusters, folded."""
+        if self._near is None:
+            windows: list[tuple[int, int]] = []
+            first, last = 0, -1
+            for start, end in self.clusters:
+                if start - BEFORE > last:
+                    windows.append((first, last))
+                    first = max(0, start - BEFORE)
+                last = end
+            windows.append((first, last))
+            folded = self.folded
+            self._near = b"\n".join(folded[start:end] for start, end in windows if end > 0)
+        return self._near
+
+    @property
     def context(self) -> frozenset[bytes]:
-        """All words that stand not far before a cluster."""
+        """All words that stand not far before an unnamed cluster."""
         if self._context is None:
-            found = (self.words_before(start) for start, _ in self.clusters)
+            found = (self.words_before(start) for start, _ in self.unnamed)
             self._context = frozenset().union(*found)
         return self._context
+
+    @property
+    def values(self) -> list[tuple[int, int]]:
+        """Where `VALUE` characters or more stand that a credential may be made of."""
+        if self._values is None:
+            self._values = _find_runs(self._encoded.translate(_VALUES), VALUE)
+        return self._values
+
+    def value_after(self, position: int, reach: int) -> bool:
+        """Whether one of `values` begins not more than `reach` characters behind `position`."""
+        values = self.values
+        index = bisect_left(values, (position, 0))
+        if index < len(values) and values[index][0] <= position + reach:
+            return True
+        return index > 0 and values[index - 1][1] >= position + VALUE
 
     @property
     def runs(self) -> list[tuple[int, int]]:
         """Where `RUN` characters or more stand as tokens and identifiers have them."""
         if self._runs is None:
-            self._runs = _find_runs(self._encoded.translate(_RUNS))
+            self._runs = _find_runs(self._encoded.translate(_RUNS), RUN)
         return self._runs
 
     @property
@@ -115,8 +169,8 @@ class Reading:
         return words
 
 
-def _find_runs(classes: bytes) -> list[tuple[int, int]]:
-    needle, found = b"w" * RUN, []
+def _find_runs(classes: bytes, size: int) -> list[tuple[int, int]]:
+    needle, found = b"w" * size, []
     start = classes.find(needle)
     while start >= 0:
         end = classes.find(b" ", start)

@@ -20,7 +20,7 @@ Each row (`row.Pattern`) says, cheapest question first:
 `token`     the literal begins a run of `reading.RUN` characters, or stands just before one
 `context`   one of these words stands in the `reading.BEFORE` characters before a number of six
             digits; each holds one of `words`
-`near`      the words stand near the number, and the search asks for them itself
+`near`      so does one of `words`
 =========== ======================================================================================
 
 A row with several of `literals`, `words`, `shapes` and `forms` needs one of each.

@@ -16,6 +16,7 @@ from agentstack_processors.redaction.patterns.row import (
     Pattern,
     Span,
     at_shapes,
+    inside_clusters,
 )
 from agentstack_processors.redaction.reading import Reading
 
@@ -87,7 +88,7 @@ ROWS: tuple[Pattern, ...] = (
         shapes=(b"000-", b"0000-", b"00000-", b"0000(", b"00000(", b"0000/", b"00000/"),
         accept=phones.abroad,
         canonical=validators.digits,
-        search=at_shapes,
+        search=inside_clusters("00"),
     ),
     Pattern(
         "PHONE",
@@ -99,7 +100,7 @@ ROWS: tuple[Pattern, ...] = (
         ),
         shapes=(b"(000)", b"(00)", b"(0000)", b"(00000)"),
         canonical=validators.digits,
-        search=at_shapes,
+        search=inside_clusters("("),
     ),
     Pattern(
         "PHONE",
@@ -126,7 +127,6 @@ ROWS: tuple[Pattern, ...] = (
         shapes=phones.SHAPES,
         canonical=validators.digits,
         search=phones.in_context,
-        near=True,
     ),
     Pattern(
         "IP_ADDRESS",

@@ -231,33 +231,10 @@ ROWS: tuple[Pattern, ...] = (
         "DATE_OF_BIRTH",
         re.compile(rf"(?i:birth|born|dob|gebo|gebu|naiss|naci|nasci){_GAP}{_DATE}"),
         words=(b"birth", b"born", b"dob", b"gebo", b"gebu", b"naiss", b"naci", b"nasci"),
-        shapes=(b"0",),
         group=1,
         accept=_born,
         search=at_words,
-        context=frozenset(
-            (
-                b"birth",
-                b"born",
-                b"dob",
-                b"birthday",
-                b"birthdate",
-                b"dateofbirth",
-                b"geboren",
-                b"geburtsdatum",
-                b"geboortedatum",
-                b"naissance",
-                b"nacimiento",
-                b"nacido",
-                b"nacida",
-                b"nascimento",
-                b"nascita",
-                b"nascido",
-                b"nascida",
-                b"births",
-                b"userdob",
-            )
-        ),
+        near=True,
     ),
     Pattern(
         "DATE_OF_BIRTH",
@@ -277,49 +254,22 @@ ROWS: tuple[Pattern, ...] = (
         accept=lambda match: _holder(match) and len(match[1]) <= 12,
         canonical=str.upper,
         search=at_words,
+        near=True,
     ),
     Pattern(
         "DRIVER_LICENSE",
         re.compile(
-            r"(?i:driv(?:er|ing)(?:['\u2019\\ ]{0,2}s)?['\u2019]?[ _\-]{0,2}(?:licen[cs]e|permit|lic\b|id\b|l\b)"
-            r"|dl[ _\-]?(?:number|no|num|#|:)|f[uü]hrerschein|permis de conduire"
-            r"|licencia de conduc|carteira de motorista|patente di guida)"
+            r"(?i:driv(?:er|ing)(?:['\u2019\\ ]{0,2}s)?['\u2019]?[ _\-]{0,2}"
+            r"(?:licen[cs]e|permit|lic\b|id\b|l\b)|hrerschein|permis de conduire"
+            r"|licencia de conduc|carteira de motorista|patente di guida|driver_?licen[cs]e)"
             rf"[^0-9\n\]]{{0,40}}?{_IN_NUMBER}{_LAST}"
         ),
-        words=(
-            b"driv",
-            b"dl-",
-            b"dl:",
-            b"dl#",
-            b"dlno",
-            b"dlnu",
-            b"hrerschein",
-            b"permis-de",
-            b"licencia",
-            b"carteira",
-            b"patente",
-        ),
+        words=(b"driv", b"hrerschein", b"permis-de", b"licencia", b"carteira", b"patente"),
         group=1,
         accept=_holder,
         canonical=str.upper,
         search=at_words,
-        context=frozenset(
-            (
-                b"driver",
-                b"drivers",
-                b"driving",
-                b"driverlicense",
-                b"driverslicense",
-                b"dl",
-                b"dlno",
-                b"driverlicence",
-                b"hrerschein",
-                b"permis",
-                b"licencia",
-                b"carteira",
-                b"patente",
-            )
-        ),
+        near=True,
     ),
     _numbered("UK_NHS", (b"nhs",), (b"0" * 10, b"000-000-0000"), (3, 3, 4), _nhs),
     Pattern(

@@ -106,10 +106,19 @@ def dashed(match: Match) -> bool:
 def in_context(pattern: Pattern, reading: Reading) -> Iterator[Span]:
     """Numbers with a word for telephones near by, in lists of them too."""
     text, folded, last = reading.text, reading.folded, -99
-    for first, behind in reading.clusters:
+    plain = text.isascii()
+    composed = any(word.endswith(_ENDINGS) for word in reading.context)
+    for first, behind in reading.unnamed:
         listed = first - last <= 12
         # The cheapest question first: most numbers have no such word before or behind.
-        if not (listed or _spoken_of(reading, first) or _SOON.match(folded, behind)):
+        if not (
+            listed
+            or not _SEEDS.isdisjoint(reading.words_before(first))
+            or b":" in folded[max(0, first - 3) : first]
+            or (folded[behind] in b"-(x#" and _SOON.match(folded, behind))
+            or (composed and _composed(reading, first))
+            or (not plain and b"---" in folded[max(0, first - _REACH) : first])
+        ):
             continue
         start = first - 1 if first and text[first - 1] == "(" else first
         match = pattern.regex.match(text, start)
@@ -151,13 +160,8 @@ def _behind(behind: bytes, *, grouped: bool) -> bool:
     return grouped and _BEHIND_WEAK.match(behind) is not None
 
 
-def _spoken_of(reading: Reading, start: int) -> bool:
-    """Whether any word before could be one for telephones: cheaper than the expressions."""
-    words = reading.words_before(start)
-    if not words.isdisjoint(_SEEDS):
-        return True
-    near = reading.folded[max(0, start - _REACH) : start]
-    return b"---" in near or b":" in near[-3:] or any(word.endswith(_ENDINGS) for word in words)
+def _composed(reading: Reading, start: int) -> bool:
+    return any(word.endswith(_ENDINGS) for word in reading.words_before(start))
 
 
 def _named(reading: Reading, start: int, end: int, *, grouped: bool) -> bool:

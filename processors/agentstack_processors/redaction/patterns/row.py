@@ -77,6 +77,22 @@ def at_shapes(pattern: Pattern, reading: Reading) -> Iterator[Span]:
             position = folded.find(shape, position + 1)
 
 
+def inside_clusters(lead: str) -> Callable[[Pattern, Reading], Iterator[Span]]:
+    """A search for numbers that begin with `lead`, in numbers of six digits or more."""
+
+    def search(pattern: Pattern, reading: Reading) -> Iterator[Span]:
+        text = reading.text
+        for start, end in reading.clusters:
+            position = text.find(lead, max(0, start - 1), end)
+            while position >= 0:
+                match = pattern.regex.match(text, position)
+                if match is not None and pattern.accept(match):
+                    yield match.span(pattern.group)
+                position = text.find(lead, position + 1, end)
+
+    return search
+
+
 def at_forms(pattern: Pattern, reading: Reading) -> Iterator[Span]:
     """The same for its forms."""
     text, forms = reading.text, reading.forms
@@ -92,7 +108,7 @@ def at_forms(pattern: Pattern, reading: Reading) -> Iterator[Span]:
 def in_context(pattern: Pattern, reading: Reading) -> Iterator[Span]:
     """Numbers of six digits or more behind one of the row's words."""
     text, words = reading.text, pattern.context
-    for start, _ in reading.clusters:
+    for start, _ in reading.unnamed:
         if not words.isdisjoint(reading.words_before(start)):
             match = pattern.regex.match(text, start)
             if match is not None and pattern.accept(match):
