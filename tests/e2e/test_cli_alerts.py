@@ -220,6 +220,23 @@ def test_a_key_reads_and_acknowledges_its_own_project_only(tmp_path: Path) -> No
         assert raised.value.code == 401
 
 
+def test_a_folder_without_a_server_is_read_and_acknowledged_in(tmp_path: Path) -> None:
+    data = ["--data", str(tmp_path / "data")]
+    assert run("alerts", "list", *data).returncode == 3
+    with running(tmp_path / "data") as up:
+        up.send(agent_run(1, prompt=ATTACK))
+        deadline = time.monotonic() + 60
+        while not up.get("/api/alerts")["alerts"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    (row, *_) = lines(run("alerts", "list", "--json", *data))
+    assert row["trace_id"] == trace_id(1)
+    (acknowledged,) = lines(run("alerts", "ack", row["id"], "--json", *data))
+    assert acknowledged["status"] == "ACKNOWLEDGED"
+    (shown,) = lines(run("alerts", "show", row["id"], "--json", *data))
+    assert shown == acknowledged
+
+
 def try_out(path: Path, *more: str, **env: str) -> subprocess.CompletedProcess[str]:
     return run("alerts", "test", "--alerts", str(path), *more, **env)
 

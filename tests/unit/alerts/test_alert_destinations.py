@@ -16,6 +16,8 @@ import pytest
 from agentstack_exporters.alerts.destinations import Policy, is_public
 from agentstack_exporters.alerts.post import Poster, retry_after
 from agentstack_processors.verdicts import ConfigError, Reject, Retry
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.fakes.receivers import certificate, receiver
 
@@ -81,6 +83,23 @@ def test_an_address_that_is_none_is_refused_without_quoting_its_path(url: str) -
     with pytest.raises(ConfigError, match="url") as raised:
         Policy().target(url)
     assert "secret-path" not in str(raised.value)
+
+
+@given(
+    st.text(alphabet="htps:/@[]%.0123456789abf#?\\ \n\tüx-", max_size=40).map("https://".__add__)
+    | st.text(max_size=40)
+)
+def test_any_text_is_a_target_or_a_mistake(url: str) -> None:
+    try:
+        target = Policy().target(url)
+    except ConfigError:
+        return
+    assert target.scheme == "https"
+    assert target.host
+    assert "@" not in target.host
+    assert 0 <= target.port <= 65535
+    assert target.path.startswith("/")
+    assert (url + target.path).isprintable()
 
 
 def test_the_allow_list_takes_names_addresses_and_networks() -> None:
