@@ -18,6 +18,7 @@ _STRIP = ".,:;!?*_#$€£=-"
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _KEY = re.compile(r"[\w.\-]{1,40}")
+_INSIDE = re.compile(r"[/?&=#;]+")
 _WORD = re.compile(r"[a-z]{3,}")
 _ESCAPED = re.compile(r"\\[nrt]")
 _ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)")
@@ -157,9 +158,12 @@ def _whole(words: list[str]) -> Value | None:
 
 
 def _host(word: str) -> Iterator[Value]:
-    host, slash, _ = word.partition("/")
-    if slash and "." in host and telling(host):
-        yield Value(host, True)
+    """What stands in a link: its host, and values in its path and query."""
+    if "/" not in word and "=" not in word:
+        return
+    for part in _INSIDE.split(word)[:16]:
+        if part and telling(part):
+            yield Value(part, True)
 
 
 def telling(word: str) -> bool:

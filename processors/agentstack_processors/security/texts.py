@@ -79,15 +79,15 @@ class Prefixes:
 
 
 def texts_of(span: OpenSpan, prefixes: Prefixes | None = None) -> Iterator[SpanText]:
-    """Every text of `span`, each (text, scope) once.
+    """Every text of `span`, each once from the same speaker on the same side of the step.
 
     Args:
         span: The span.
         prefixes: Of the span's trace: leaves out message-list members that it has given before.
     """
-    given: set[tuple[str, Scope]] = set()
+    given: set[tuple[str, Scope, bool]] = set()
     for found in _found(span, prefixes):
-        one = (found.text, found.scope)
+        one = (found.text, found.scope, found.output)
         if one not in given:
             given.add(one)
             yield found
