@@ -24,10 +24,10 @@ class Webhook:
 
     Args:
         url: Where to.
-        secret: Shared with the receiver; empty: not signed.
+        secret: Shared with the receiver; None or empty: not signed.
     """
 
-    def __init__(self, url: str, secret: str = "") -> None:
+    def __init__(self, url: str, secret: str | None = None) -> None:
         self._url = url
         self._secret = secret
 
