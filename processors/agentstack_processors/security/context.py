@@ -9,7 +9,7 @@ BEFORE = 160
 AFTER = 80
 NEGATED = 0.15
 QUOTED = 0.55
-REPORTED = 0.5
+REPORTED = 0.45
 FENCED = 0.6
 ABOUT = (1.0, 0.9, 0.7, 0.5, 0.4)
 """Factor by how many different words of the trade the whole text uses."""

@@ -14,7 +14,10 @@ import html
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import unquote
+
+import re2
 
 from agentstack_processors.security.normalise import View, fold
 
@@ -23,8 +26,8 @@ RUN = 4_096
 _LEAST = 10
 """Characters below which what was decoded says nothing."""
 
-_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}(?:\r?\n[A-Za-z0-9+/_-]{16,})*={0,2}")
-_HEX = re.compile(r"(?:(?:0x|\\x)?[0-9a-fA-F]{2}[ :,]?){12,}")
+_BASE64 = re2.compile(r"[A-Za-z0-9+/_-]{16,}(?:\r?\n[A-Za-z0-9+/_-]{16,})*={0,2}")
+_HEX = re2.compile(r"(?:(?:0x|\\x)?[0-9a-fA-F]{2}[ :,]?){12,}")
 _BINARY = re.compile(r"(?:[01]{8}[ ,]?){6,}")
 _MORSE = re.compile(r"[.-]{1,6}(?:[ /|]{1,3}[.-]{1,6}){9,}")
 _ESCAPE = re.compile(r"\\u\{?([0-9a-fA-F]{4,6})\}?|\\x([0-9a-fA-F]{2})|\\([0-7]{3})")
@@ -36,6 +39,12 @@ _TRADE = re.compile(
     "ignor|disregard|forget|instruct|previous|prompt|system|reveal|password|secret|jailbr|unrestr"
     "|unfilt|uncens|restrict|filter|rules|guideline|bypass|override|devel|hack"
 )
+_LEET_DIGITS = {"i": "1!|", "o": "0", "e": "3", "a": "4@", "s": "5$", "t": "7", "l": "1|"}
+_LEET_WORDS = (
+    "ignor", "disregard", "forget", "instruct", "previous", "prompt", "system", "reveal",
+    "password", "secret", "jailbr", "unrestrict", "unfilter", "uncensor", "rules", "guideline",
+    "bypass", "overrid", "developer", "filter", "enabled", "disabled",
+)  # fmt: skip
 _LEET = str.maketrans("013457@$!|", "oieastasil")
 _LEET_L = str.maketrans("013457@$!|", "oleastasil")
 _MORSE_CODES = (
@@ -65,7 +74,7 @@ class Decoder:
     undo: Undo
 
 
-def _runs(name: str, found: re.Pattern[str], plain: Callable[[str], str]) -> Undo:
+def _runs(name: str, found: Any, plain: Callable[[str], str]) -> Undo:
     def undo(text: str) -> Iterator[View]:
         for count, run in enumerate(found.finditer(text)):
             if count >= RUNS:
@@ -178,13 +187,28 @@ def _turned(text: str) -> Iterator[View]:
     yield View("reversed", fold(undone), text, 0, len(text), False, undone)
 
 
+def _leet_shapes() -> tuple[str, ...]:
+    """Words of the trade in which at least one letter is a digit or a sign."""
+    shapes = []
+    for word in _LEET_WORDS:
+        either = [
+            f"[{letter}{_LEET_DIGITS[letter]}]" if letter in _LEET_DIGITS else letter
+            for letter in word
+        ]
+        for place, letter in enumerate(word):
+            if letter in _LEET_DIGITS:
+                one = [*either[:place], f"[{_LEET_DIGITS[letter]}]", *either[place + 1 :]]
+                shapes.append("".join(one))
+    return ("|".join(shapes),)
+
+
 _ROT13 = "vtaber|qvfertneq|sbetrg|vafgehpgvba|cerivbhf|flfgrz cebzcg|cebzcg|erirny|cnffjbeq"
 _BACKWARDS = "erongi|dragersid|tegrof|noitcurtsni|suoiverp|tpmorp metsys|tpmorp|laever|drowssap"
 
 DECODERS: tuple[Decoder, ...] = (
     Decoder(
         "base64",
-        ("[a-z0-9+/]{24}", "[a-z0-9_-]{40}", "[a-z0-9+/]{15}="),
+        ("[a-z0-9]{16}", "[a-z0-9+/_-]{40}", "[a-z0-9+/]{15}="),
         _runs("base64", _BASE64, _base64),
     ),
     Decoder(
@@ -205,7 +229,7 @@ DECODERS: tuple[Decoder, ...] = (
     ),
     Decoder(
         "leetspeak",
-        (r"[a-z][013457@$][a-z]", r"\b[1347@$][a-z][a-z0-9@$]*[a-z]"),
+        _leet_shapes(),
         _unleet,
     ),
     Decoder("rot13", (_ROT13,), _whole("rot13", lambda text: codecs.encode(text, "rot13"))),

@@ -121,14 +121,16 @@ class _Reading:
         rules, text = self.engine._rules, reading.text
         data = text.encode("utf-8", "replace")
         bits = rules.stems(data)
+        disguise = "" if reading.name == "text" else reading.name
+        about = 0.0
         for hit in rules.hits(data, bits):
+            if disguise and hit.rule.id in self.found:
+                continue
             start, end = _characters(data, hit, text.isascii())
             factor = 1.0
             if hit.rule.mention:
-                factor = context.factor(text, start, end) * context.about(text)
-            disguise = "" if reading.name == "text" else reading.name
-            if disguise and hit.rule.id in self.found:
-                continue
+                about = about or context.about(text)
+                factor = context.factor(text, start, end) * about
             self._note(hit.rule, *reading.span(start, end), factor, disguise)
         return bits
 

@@ -66,9 +66,22 @@ def scope_weight(category: str, scope: Scope, own: Mapping[Scope, float]) -> flo
 
 
 def combined(findings: Sequence[Finding]) -> int:
-    """One figure for all findings of rules and YARA: the heaviest, and a share of each other."""
-    weights = sorted((finding.weight for finding in findings), reverse=True)
-    return min(100, round(sum(weights[:1]) + LESSER * sum(weights[1:]))) if weights else 0
+    """One figure for all findings of rules and YARA: the heaviest, and a share of each other.
+
+    Several findings in the same words are one argument, not several.
+    """
+    total, counted = 0.0, list[Finding]()
+    for finding in sorted(findings, key=lambda each: -each.weight):
+        if not any(_same(finding, each) for each in counted):
+            total += finding.weight * (LESSER if counted else 1)
+            counted.append(finding)
+    return min(100, round(total))
+
+
+def _same(one: Finding, other: Finding) -> bool:
+    together = min(one.end, other.end) - max(one.start, other.start)
+    shorter = min(one.end - one.start, other.end - other.start)
+    return together > shorter / 2
 
 
 def fused(rules: int, linear: float, scope: Scope) -> Fused:
