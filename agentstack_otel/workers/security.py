@@ -16,6 +16,7 @@ told the earlier spans of a trace before more of it is judged, as far as the sto
 
 The log keeps what this group has not read. Before that keeps senders out, spans go unjudged: from
 `Config.skip_above` of the log's room on until it is down to `Config.skip_until`, counted and told.
+A worker that has failed gives up its place in the log: the next start begins with what is kept.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from agentstack_exporters.clickhouse.protocol import Store
 from agentstack_exporters.clickhouse.queries import load
 from agentstack_exporters.log.protocol import Log, StoredRecord
 from agentstack_exporters.log.sqlite import SqliteLog
-from agentstack_processors.verdicts import AgentStackError, ConfigError, Reject
+from agentstack_processors.verdicts import AgentStackError, ConfigError, Reject, Retry
 
 from agentstack_otel.workers import loop, offload
 from agentstack_otel.workers.batch import Batch
@@ -277,6 +278,13 @@ class SecurityWorker(loop.Worker):
             self._security.save()
         self.process.close()
         return done or super().stop(max(0.1, deadline - time.monotonic()))
+
+    def _run(self) -> None:
+        super()._run()
+        if self.stats.state == "failed" and isinstance(self._log, SqliteLog):
+            with suppress(Retry):
+                self._log.forget(self.group)
+            logger.error("detection has stopped; the log does not wait for it any more")
 
 
 def security_worker(

@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,12 +72,13 @@ class Bench:
         return record
 
     def start(self, **settings: Any) -> SecurityWorker:
+        batches = settings.pop("loop", LOOP)
         process = settings.pop("process", None)
         process = process or offload.Config(nice=1, cpu_seconds=1.0, wall_seconds=60.0)
         config = Config(baselines=self.folder / "baselines.bin", process=process, **settings)
         child = Offload(DETECTOR, (str(self.folder),), process, name="detection")
         handler = SecurityHandler(self.store, self.live, config, child)
-        self.worker = SecurityWorker(self.log, handler, child, LOOP)
+        self.worker = SecurityWorker(self.log, handler, child, batches)
         self.worker.start()
         return self.worker
 
@@ -256,6 +258,23 @@ def test_before_the_log_is_full_spans_go_unjudged_until_there_is_room(
         "the log is 71 % full, spans go unjudged: detection is too far behind",
         "the log is 50 % full, spans are judged",
     ]
+
+
+def test_detection_that_has_failed_does_not_hold_up_the_log(bench: Bench) -> None:
+    for _ in range(4):
+        bench.put("raise")
+    worker = bench.start(loop=replace(LOOP, dead_letters_in_a_row=3))
+    deadline = time.monotonic() + 20
+    while "security" in bench.log.groups():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert worker.stats.state == "failed"
+    assert "could not be processed" in str(worker.stats.error)
+    bench.stop()
+    bench.put("attack")
+    bench.start()  # begins again with what is kept, and goes on
+    bench.drain()
+    assert bench.rules() == ["attack"]
 
 
 def test_detection_is_seen_in_the_metrics(bench: Bench) -> None:
