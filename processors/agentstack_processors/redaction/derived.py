@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 r"""From a regular expression over text to one over bytes that every match of it meets.
 
-RE2 knows no look-around and no back-references, and what it reads are the bytes of a request: UTF-8,
-in which JSON escapes may stand for characters. So the expression is taken apart (`re`'s own parser)
+RE2 knows no look-around and no back-references, and what it reads are the bytes of a request:
+UTF-8, in which JSON escapes may stand for characters. So the expression is taken apart (`re`'s own parser)
 and written again, each time a little weaker: what RE2 cannot say is left out, optional parts repeat
 without end, long repeats end early (an expression that begins like another one finds whatever
 that finds). Weaker costs a look too many; it can never cost a secret.
@@ -14,7 +14,7 @@ apart (`scout.HIDING`), but for those that serialisers escape as a matter of cou
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 try:
@@ -39,10 +39,16 @@ _MOST_COPIES = 16  # of what a repeat demands; the expression ends there
 # What stands before the first byte of a string of OTLP: its tag and its length, which may be a
 # letter; and what ends like one in the text and is an escape.
 BEGIN = r"\A|[\n\x12\x1a\x22*:b][\x80-\xff]{0,4}[\x00-\x7f]|\\[bfnrt\x22'/]|\\u[0-9a-fA-F]{4}"
-_CATEGORY = {
+
+
+def _is_word(char: str) -> bool:
+    return char.isalnum() or char == "_"
+
+
+_CATEGORY: dict[str, Callable[[str], bool]] = {
     "CATEGORY_DIGIT": str.isdigit,
     "CATEGORY_SPACE": str.isspace,
-    "CATEGORY_WORD": lambda char: char.isalnum() or char == "_",
+    "CATEGORY_WORD": _is_word,
 }
 
 
@@ -99,7 +105,7 @@ def derive(pattern: re.Pattern[str], *, from_last_letter: bool = False) -> list[
             letters, and an automaton that counts them for several rows at once grows and is slow.
 
     Returns:
-        Pairs of what the byte before has to be, and what follows it; "" when nothing can be demanded.
+        Pairs of what the byte before has to be, and what follows it; "" demands nothing.
         Apart, because a hundred rows that demand the same of the byte before are one demand.
     """
     parsed = sre.parse(pattern.pattern, pattern.flags & ~re.UNICODE)
@@ -142,10 +148,15 @@ class _Writer:
             repeat = "REPEAT" in str(op)
             inner = value[2] if repeat else [(op, value)]
             single = self._single(inner, self._flags)
-            if single is not None and not single.wide and len(single.ascii & _LETTERS_ONLY) > 3:
-                if single.ascii <= _LETTERS_ONLY and (not repeat or value[0]):
-                    kept = [*inner, *items[index + 1 :]]
-                    continue
+            letters = single is not None and not single.wide and single.ascii <= _LETTERS_ONLY
+            if (
+                single is not None
+                and letters
+                and len(single.ascii) > 3
+                and (not repeat or value[0])
+            ):
+                kept = [*inner, *items[index + 1 :]]
+                continue
             if "ASSERT" not in str(op):
                 break
         return kept
@@ -206,7 +217,7 @@ class _Writer:
         if op == "ATOMIC_GROUP":
             return f"(?:{self._sequence(value, flags)})"
         if op in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
-            return self._repeat(*value, flags, tail=tail)
+            return self._repeat(value, flags, tail=tail)
         if op == "GROUPREF" and value in self._groups:
             inner, inner_flags = self._groups[value]
             return f"(?:{self._sequence(inner, inner_flags)})?"
@@ -214,7 +225,8 @@ class _Writer:
             return self._free(value[1], flags)
         return ""  # look-around, positions: left out
 
-    def _repeat(self, least: int, most: Any, inner: Any, flags: int, *, tail: bool) -> str:
+    def _repeat(self, value: Any, flags: int, *, tail: bool) -> str:
+        least, most, inner = value
         single = self._single(inner, flags)
         one = single.regex() if single is not None else f"(?:{self._sequence(inner, flags)})"
         if one in ("(?:)", ""):

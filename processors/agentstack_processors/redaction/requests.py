@@ -54,15 +54,20 @@ _DIGIT = re.compile(rb"[0-9]")
 _DEPTH = 3
 _LINE = 55  # characters; lines of base64 are longer
 _END_OF_RUN = re.compile(rb"[\s\"',;<>{}\[\]]")
-_WHOLE_RUN = re.compile(rb"[A-Za-z0-9+/_\-=.~%]+")
+_RUN = re.compile(rb"[A-Za-z0-9+/_\-=.~%]{12,}")
 _PERCENT = re.compile(rb"%(?:25)*([2-7][0-9A-Fa-f])")
 _SIGNS = 400  # bytes behind a percent sign that are read with it
 _PART_VALUE = re.compile(
     rb"\\*\"(?:text|content|delta|arguments|partial_json|output_text|thinking)\\*\"(?:\\+[nrt]|\s)*:"
     rb"(?:\\+[nrt]|\s)*\\*\"(?:[^\"\\]|\\+[^\"\\])*"
 )
+_PART_QUOTED = re.compile(  # with escapes as they stand; above, any quote ends the text
+    rb"\"(?:text|content|delta|arguments|partial_json|output_text|thinking)\"\s*:\s*"
+    rb"\"(?:[^\"\\]|\\[\x00-\xff])*"
+)
 _NEXT_PART = re.compile(
-    rb"\\*\"(?:(role)|text|content|delta|arguments|partial_json|output_text|thinking)\\*\""
+    rb"\\*\"(?:(role)\\*\"|(?:text|content|delta|arguments|partial_json|output_text|thinking)\\*\""
+    rb"(?:\\+[nrt]|\s)*:(?:\\+[nrt]|\s)*\\*\")"
 )
 _BETWEEN = 1600  # bytes between two parts of one message, escapes included
 _VARINTS = re.compile(rb"[\x05-\x0b]\x18[\x80-\xff]{3,9}[\x01-\x7f]|\x09![\x00-\xff]{7}[A-C]")
@@ -70,6 +75,7 @@ _ARRAYS = re.compile(rb"\*(?:[\x02-\x7f]|[\x80-\xff]{1,4}[\x00-\x7f])\n[\x00-\xf
 _KEY_WORD = re.compile(rb"[A-Za-z_\- ]{1,20}")
 _KEY_BEFORE = re.compile(rb"[A-Za-z0-9_.\- ]{1,84}\Z")
 _VALUE_TAG = 0x12
+_IN_AN_INT = (b"\x18", b"!")
 _MARKED = re.compile(rb"\x12\x0f\x0a\x0d\[SECRET:[0-9a-f]{4}\]")
 
 
@@ -154,41 +160,72 @@ class _Search:
             if self._left < 0:
                 return True
             onwards = start + 1
-            if self._may_matter(self._data, start, end, 0):
-                found = self._judge(start, end)
-                if found is None:
-                    return True
-                onwards = max(onwards, found)
+            found: int | None = start
+            try:
+                if self._may_matter(self._data, start, end, 0):
+                    found = self._judge(start, end)
+            except (Malformed, IndexError, StopIteration):
+                return True  # no request: what is in it cannot be told
+            if found is None:
+                return True
+            onwards = max(onwards, found)
 
     def _may_matter(self, data: bytes, start: int, end: int, depth: int) -> bool:
         """Whether the place is worth the string it stands in: cheap questions only."""
-        scout = self._scout
-        if scout.firm(data, start):
+        if self._scout.firm(data, start):
             return True
+        if data[start + 1 : start + 2] in _IN_AN_INT and _VARINTS.match(data, start):
+            return self._number_matters(data, start, depth)
+        if data[start] in b"\n\x12*" and (array := _ARRAYS.search(data, start, end)) is not None:
+            return _has_several(data, array.start())
+        return self._text_matters(data, start, end, depth)
+
+    def _text_matters(self, data: bytes, start: int, end: int, depth: int) -> bool:
+        scout = self._scout
         closed = scout.name(data, start)
         if closed and _is_key(data, start, closed):
             return True
-        if scout.is_spoken(data, start):
-            rows = scout.rows_spoken(data[start : start + _WORD])
-            if self._finds(data, rows, _reach_back(data, start), start + _AFTER):
-                return True
-        first = data[start]
-        if first == _PERCENT_SIGN:
-            if data is self._data:
-                if start < self._unquoted_to:
-                    return False
-                self._unquoted_to = start + _SIGNS - _BEFORE
-            return self._anywhere(_unquoted(data, start), depth)
-        if end - start > 1 and data[start + 1] in b"\x18!" and _VARINTS.match(data, start):
-            return self._number_matters(data, start, depth)
-        if first in b"\n\x12*" and (array := _ARRAYS.search(data, start, end)) is not None:
-            return _has_several(data, array.start())
-        if first in b'"\\' and _PART_VALUE.match(data, start) is not None:
-            return _goes_on(data, start)
-        head = data[start : start + _HEAD]
-        if _DIGIT.search(head) is not None and self._number_in_text(data, start, end):
-            return True
-        return scout.is_base64(data, start) and self._base64(data, start, depth)
+        part = data[start] in b'"\\' and _PART_VALUE.match(data, start) is not None
+        number = _DIGIT.search(data, start, start + _HEAD) is not None and scout.a_word(
+            data, _reach_back(data, start), end + _NEAR_BEHIND
+        )
+        word, base64 = scout.is_spoken(data, start), scout.is_base64(data, start)
+        percent = data[start] == _PERCENT_SIGN and start >= self._unquoted_to
+        if not (part or number or word or base64 or percent):
+            return False
+        # Behind a string stands the next tag, which may be a letter: where it ends matters.
+        low, high = (0, len(data)) if depth else self._bounds(start, end)
+        return (
+            (part and _goes_on(data, start, high))
+            or (number and self._number_in_text(data, start, end, low, high))
+            or (word and self._spoken_matters(data, start, low, high))
+            or (base64 and self._base64(data, start, high, depth))
+            or (percent and self._percent(data, start, low, high, depth))
+        )
+
+    def _bounds(self, start: int, end: int) -> tuple[int, int]:
+        """Begin and end of the string at a place; nothing where none is.
+
+        Raises:
+            Malformed: This is no request.
+        """
+        if self._leaves is None:
+            self._leaves = Leaves(self._data)
+        leaves = self._leaves_near(start, end)
+        if any(leaf.kind == OPAQUE for leaf in leaves):
+            raise Malformed("a field that nobody knows")
+        return (leaves[0].start, max(leaf.end for leaf in leaves)) if leaves else (start, start)
+
+    def _spoken_matters(self, data: bytes, start: int, low: int, high: int) -> bool:
+        rows = self._scout.rows_spoken(data[start : start + _WORD])
+        return self._finds(data, rows, start, start + _AFTER, low, high)
+
+    def _percent(self, data: bytes, start: int, low: int, high: int, depth: int) -> bool:
+        """Whether something matters once percent signs are read."""
+        if not depth:
+            self._unquoted_to = start + _SIGNS - _BEFORE
+        low, high = max(low, start - _BEFORE), min(high, start + _SIGNS)
+        return self._anywhere(_unquoted(data[low:high]), depth)
 
     def _anywhere(self, data: bytes, depth: int) -> bool:
         """The question of what was decoded: whether a place in it matters."""
@@ -206,42 +243,45 @@ class _Search:
         key = data[max(0, start - _NAME) : start].decode("utf-8", "replace")
         return self._anywhere(f"{spoken(key)}{int(number)} ".encode(), depth)
 
-    def _number_in_text(self, data: bytes, start: int, end: int) -> bool:
-        """Whether a number here has a word near by, and a row takes the two."""
-        low, high = _reach_back(data, start), end + _NEAR_BEHIND
-        return self._scout.a_word(data, low, high) and self._finds(
-            data, self._scout.context, low, high
+    def _number_in_text(self, data: bytes, start: int, end: int, low: int, high: int) -> bool:
+        """Whether a row takes the number here with a word near by."""
+        near = data[max(low, _reach_back(data, start)) : min(high, end + _NEAR_BEHIND)]
+        return self._finds(
+            data, self._scout.rows_in_context(near), start, end + _NEAR_BEHIND, low, high
         )
 
     @staticmethod
-    def _finds(data: bytes, rows: Sequence[Pattern], low: int, high: int) -> bool:
-        """Whether one of `rows` finds something in these bytes."""
+    def _finds(
+        data: bytes, rows: Sequence[Pattern], start: int, end: int, low: int, high: int
+    ) -> bool:
+        """Whether one of `rows` finds something around `start`, within a string's bounds."""
+        low, high = max(low, _reach_back(data, start)), min(high, end)
         text = data[low:high].decode("utf-8", "replace")
         reading = Reading(View(text).text if "\\" in text else text)
         return any(next(row.find_in(reading), None) is not None for row in rows)
 
-    def _base64(self, data: bytes, start: int, depth: int) -> bool:
+    def _base64(self, data: bytes, start: int, high: int, depth: int) -> bool:
         """Whether base64 that begins here says something that matters."""
-        run = next(
-            (run for at in range(start, start + 8) if (run := _WHOLE_RUN.match(data, at))), None
-        )
-        if run is None:
-            return False
-        following = data[run.end() : run.end() + 2]
-        if following in (b"\\/", b"\\u") or (following[:1] in b"\n\r\\" and len(run[0]) > _LINE):
-            return True  # it goes on behind an escape, or in the next line
-        text = data[max(0, run.start() - 8) : run.end()].decode("latin-1")
-        said = layers.decoded(text, Reading(text).runs)
-        return any(self._anywhere(text.encode() + b" ", depth) for _, _, text in said)
+        for at in range(start, start + _HEAD):  # what looks like its first letter may be a length
+            run = _RUN.match(data, at, high)
+            if run is None:
+                continue
+            following = data[run.end() : min(high, run.end() + 2)]
+            if following in (b"\\/", b"\\u"):
+                return True  # it goes on behind an escape
+            if following[:1] in b"\n\r\\" and len(run[0]) > _LINE:
+                return True  # or in the next line
+            text = run[0].decode("latin-1")
+            for _, _, said in layers.decoded(text, Reading(text).runs):
+                if self._anywhere(said.encode() + b" ", depth):
+                    return True
+        return False
 
     def _judge(self, start: int, end: int) -> int | None:
         """None when what stands at a place has to be changed; else from where on to look again."""
-        try:
-            if self._leaves is None:
-                self._leaves = Leaves(self._data)
-            leaves = self._leaves_near(start, end)
-        except (Malformed, IndexError, StopIteration):
-            return None  # no request: what is in it cannot be told
+        if self._leaves is None:
+            self._leaves = Leaves(self._data)
+        leaves = self._leaves_near(start, end)
         onwards = start + 1
         for leaf in leaves:
             stop = self._stop(leaf, start)
@@ -368,19 +408,18 @@ def _reach_back(data: bytes, start: int) -> int:
     return max(0, start - (_NEAR if near.isascii() and b"\\" not in near else _NEAR_ESCAPED))
 
 
-def _unquoted(data: bytes, start: int) -> bytes:
-    """The surroundings of a percent sign with percent signs resolved."""
-    near = data[max(0, start - _BEFORE) : start + _SIGNS]
-    return _PERCENT.sub(lambda match: bytes([int(match[1], 16)]), near) + b" "
+def _unquoted(data: bytes) -> bytes:
+    """Text with its percent signs resolved."""
+    return _PERCENT.sub(lambda match: bytes([int(match[1], 16)]), data) + b" "
 
 
-def _goes_on(data: bytes, start: int) -> bool:
-    """Whether another part of the same message follows a part's text."""
-    part = _PART_VALUE.match(data, start)
-    if part is None:
-        return False
-    following = _NEXT_PART.search(data, part.end(), part.end() + _BETWEEN)
-    if following is None:
-        return False
+def _goes_on(data: bytes, start: int, high: int) -> bool:
+    """Whether another part of the same message follows a part's text, in the same string."""
+    ends = [part.end() for each in (_PART_VALUE, _PART_QUOTED) if (part := each.match(data, start))]
+    return any(_next_part(data, end, min(high, end + _BETWEEN)) for end in ends)
+
+
+def _next_part(data: bytes, start: int, end: int) -> bool:
+    following = _NEXT_PART.search(data, start, end)
     # Where another role begins, another message does; but for the chunks of a stream.
-    return following[1] is None or b"delta" in data[part.end() : part.end() + _BETWEEN]
+    return following is not None and (following[1] is None or b"delta" in data[start:end])

@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from functools import lru_cache
 from importlib import import_module
 from typing import Any
@@ -110,7 +110,7 @@ class Scout:
         """Whether RE2 is installed."""
         return compiled(self._all) is not None
 
-    def places(self, data: bytes) -> Iterator[tuple[int, int]]:
+    def places(self, data: bytes) -> Generator[tuple[int, int], int | None, None]:
         """Where something that matters may begin, as (first, behind the last) offset, ascending.
 
         Whoever iterates may send back the offset from which to go on.
@@ -140,6 +140,13 @@ class Scout:
             for row in self.spoken
             if row.search not in _AT_WORDS or any(word in folded for word in row.words)
         ]
+
+    def rows_in_context(self, near: bytes) -> list[Pattern]:
+        """Of the rows that take a number, those whose words stand in the bytes around it."""
+        if b"\\" in near or not near.isascii():
+            return list(self.context)
+        folded = near.translate(TABLE)
+        return [row for row in self.context if any(word in folded for word in row.words)]
 
     def is_base64(self, data: bytes, start: int) -> bool:
         """Whether base64 that may say something begins here."""
