@@ -87,9 +87,12 @@ class Config:
         """What the prices file says."""
         from agentstack_processors.cost.overrides import NO_OVERRIDES, parse
 
-        if not self.prices:
-            return NO_OVERRIDES
-        return parse(_text(self.prices, "--prices"), str(self.prices))
+        named = self.prices_text()
+        return NO_OVERRIDES if named is None else parse(named[1], named[0])
+
+    def prices_text(self) -> tuple[str, str] | None:
+        """Name and text of the prices file."""
+        return (str(self.prices), _text(self.prices, "--prices")) if self.prices else None
 
 
 class Workers:
@@ -186,6 +189,7 @@ class Workers:
             rules=own.rules,
             redaction_key=self._config.redaction_key,
             redact=self._config.redact_evidence,
+            prices=self._config.prices_text(),
         )
         config = SecurityConfig(settings, self._folder.path / "baselines.bin")
         return security_worker(self._log, self._store, config, live=self._live)

@@ -21,6 +21,7 @@ from agentstack_processors.security.trace_state import TraceWatch
 
 from agentstack_otel.workers.judged import Judged, Settings, Trace
 from agentstack_otel.workers.log_events import open_logs
+from agentstack_otel.workers.span_cost import SpanCost
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ class Detector:
         self._watch = TraceWatch(WatchConfig())
         self._events = TraceWatch(WatchConfig())  # of log records: they repeat what spans say
         self._judges: dict[frozenset[str], tuple[SpanJudge, SpanJudge, VerdictCache]] = {}
+        self._cost = SpanCost(settings.prices)
         self._earlier: set[Trace] = set()
         self._prepared = False
         self._judges_of("")
@@ -52,11 +54,8 @@ class Detector:
             baselines: What `baselines` gave; empty when there is none.
         """
         self._earlier = set(earlier)
-        if baselines:
-            try:
-                self._judges_of("")[0].load(baselines)
-            except Exception as error:
-                logger.warning("latency and token history starts afresh: %s", error)
+        if baselines and not self._watch.load(baselines):
+            logger.warning("what was kept of usual latency and tokens cannot be read")
         self._prepared = True
 
     def judge(self, records: Sequence[tuple[int, str, bytes]]) -> list[Judged] | list[Trace] | None:
@@ -80,13 +79,13 @@ class Detector:
         self._earlier.difference_update(traces)
         try:
             for span in map(from_row, rows):
-                self._judges_of(span.project)[0].rebuild([span])
+                self._judges_of(span.project)[0].judge(span, self._cost.of(span))
         except Exception:  # what was then is lost; what comes now is judged
             logger.exception("earlier spans of %d traces", len(traces))
 
     def baselines(self) -> bytes:
         """What is known of usual latency and tokens, for `prepare` of the next process."""
-        return self._judges_of("")[0].dump()
+        return self._watch.dump()
 
     def numbers(self) -> dict[str, int]:
         """Hits and misses of the verdict caches."""
@@ -112,7 +111,10 @@ class Detector:
     def _of_span(self, span: OpenSpan, signal: str) -> Iterator[Alert]:
         spans, events, _ = self._judges_of(span.project)
         off = self._off(span.project)
-        found = _of_event(events, span) if signal == "logs" else spans.judge(span)
+        if signal == "logs":
+            found = _of_event(events, span)
+        else:
+            found = spans.judge(span, self._cost.of(span))
         return (alert for alert in found if alert.rule not in off)
 
     def _off(self, project: str) -> frozenset[str]:

@@ -24,6 +24,7 @@ class Settings:
         redaction_key: Key of the markers in excerpts.
         redact: False: excerpts are as the texts are.
         verdicts: How many verdicts each cache keeps.
+        prices: Name and text of the user's prices file, for cost spikes; None: none.
     """
 
     disabled: frozenset[str] = frozenset()
@@ -33,6 +34,7 @@ class Settings:
     redaction_key: str = field(default="", repr=False)
     redact: bool = True
     verdicts: int = 50_000
+    prices: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
