@@ -6,6 +6,7 @@ Standard library only and pure, because it runs inside the user's process.
 
 from __future__ import annotations
 
+from agentstack_processors.redaction.custom import Custom
 from agentstack_processors.redaction.redactor import (
     FAILED,
     Config,
@@ -14,4 +15,4 @@ from agentstack_processors.redaction.redactor import (
     evaluation_config,
 )
 
-__all__ = ["FAILED", "Config", "Find", "Redactor", "evaluation_config"]
+__all__ = ["FAILED", "Config", "Custom", "Find", "Redactor", "evaluation_config"]

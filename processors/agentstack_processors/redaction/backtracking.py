@@ -201,18 +201,19 @@ class _Analysis:
         return ways
 
     def _ways_of(self, op: Any, argument: Any, depth: int) -> int:
-        if op is sre.SUBPATTERN:
-            return self._ways(list(argument[3]), depth + 1)
-        if op is sre.BRANCH:
-            return sum(self._ways(list(branch), depth + 1) for branch in argument[1])
-        if op in (sre.ASSERT, sre.ASSERT_NOT):
-            return self._looked(list(argument[1]), depth)
-        if str(op) == "ATOMIC_GROUP":
-            return self._ways(list(argument), depth + 1)
+        if op in _REPEATS:
+            return self._ways_to_repeat(argument, depth)
         if op is sre.GROUPREF_EXISTS:
             raise _Hazard("conditions on groups are not supported")
-        if op not in _REPEATS:
-            return 1
+        if op in (sre.ASSERT, sre.ASSERT_NOT):
+            return self._looked(list(argument[1]), depth)
+        if op is sre.BRANCH:
+            return sum(self._ways(list(branch), depth + 1) for branch in argument[1])
+        group = argument[3] if op is sre.SUBPATTERN else argument
+        grouped = op is sre.SUBPATTERN or str(op) == "ATOMIC_GROUP"
+        return self._ways(list(group), depth + 1) if grouped else 1
+
+    def _ways_to_repeat(self, argument: Any, depth: int) -> int:
         low, high, body = argument
         inner = self._ways(list(body), depth + 1)
         if high is sre.MAXREPEAT or high > _BOUND:

@@ -41,8 +41,8 @@ class Gate:
         rest = [pattern for pattern in rest if not pattern.literals]
         self._numbers = [p for p in rest if p.shapes or p.near]
         rest = [pattern for pattern in rest if pattern not in self._numbers]
-        self._forms = [(p, p.forms) for p in rest if p.forms and _ROOT not in p.forms[0]]
-        self._rooted = [(p, p.forms) for p in rest if p.forms and _ROOT in p.forms[0]]
+        self._forms = [(p, p.forms) for p in rest if p.forms and not _rooted(p)]
+        self._rooted = [(p, p.forms) for p in rest if p.forms and _rooted(p)]
         self._words = [(p, tuple((n, _stem(n)) for n in p.words)) for p in rest if p.words]
         self._always = [p for p in rest if not (p.forms or p.words)]
 
@@ -114,9 +114,11 @@ class Gate:
             elif pattern.near:
                 if _any_of(pattern.words, reading.near):
                     met.append(pattern)
-            elif pattern.search is phones.in_context or not pattern.words:
-                met.append(pattern)
-            elif _any_of(pattern.words, reading.folded):
+            elif (
+                not pattern.words
+                or pattern.search is phones.in_context  # asks for its words itself
+                or _any_of(pattern.words, reading.folded)
+            ):
                 met.append(pattern)
         _meet(self._forms, reading.number_forms, met)
 
@@ -134,6 +136,10 @@ def _any_of(needles: tuple[bytes, ...], data: bytes) -> bool:
         if needle in data:
             return True
     return False
+
+
+def _rooted(pattern: Pattern) -> bool:
+    return all(_ROOT in form for form in pattern.forms)
 
 
 def _stem(needle: bytes) -> bytes:

@@ -30,9 +30,12 @@ _VERSION_BEFORE = re.compile(r"(?i:version|build|release|ver\.?|\bv|revision|fir
 _DOTTED = re.compile(r"\+?[0-9]{1,3}(?:\.[0-9]{1,3}){3}\Z")  # an address, or a version
 _DECORATION = re.compile(r"(?i:png|jpe?g|gif|svg|webp|ico)\Z")
 _VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]")
-_MARKER = re.compile(r"\[(?:[A-Z][A-Z_]{1,30}:[0-9a-f]{4}|REDACTION_FAILED)\]\Z")
+_MARKER = re.compile(
+    r"\[(?:[A-Z][A-Z_]{1,30}:[0-9a-f]{4}(?:[0-9a-f]{12}|:[*0-9A-Za-z]{1,40})?|REDACTION_FAILED)\]\Z"
+)
 _PLACEHOLDER = re.compile(
-    r"(?i:\W*|x{3,}|[<\[{].*|\$[{(].*|\$[a-z_][a-z_.]*|%\(?[a-z_]*\)?s?%?|your[_ -].*|.*[_-]here|null|none|nil|undefined|true|false"
+    r"(?i:\W*|x{3,}|[<\[{].*|\$[{(].*|\$[a-z_][a-z_.]*|%\(?[a-z_]*\)?s?%?|your[_ -].*"
+    r"|.*[_-]here|null|none|nil|undefined|true|false"
     r"|redacted|hidden|masked|filtered|placeholder|change_?me|string|required|optional"
     r"|os\.environ.*|process\.env.*|env:.*)\Z",
     re.DOTALL,

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 # space before a quote, or only a space.
 _SIGN = (
     r"(?:[\"'`\])]{0,3}(?:</[a-z]{1,12}>\s{0,8}<[a-z]{1,12}>|[ \t]{0,4}"
-    r"(?:(?::?[ \t]{1,2}|:)(?:string|String|str|STRING)[ \t]{0,2}=|=>|:{1,3}=|[?.+]=|->|<-|\|\||={1,3}|:"
+    r"(?:(?::?[ \t]{1,2}|:)(?:string|String|str|STRING)[ \t]{0,2}=|=>|:{1,3}=|[?.+]=|->|<-|\|\|"
+    r"|={1,3}|:"
     r"|,(?=[ \t]{0,4}[\"'`])|>)|[ \t]{1,4}value=)"
     r"|[ \t]{1,4}(?i:(?:is|was)(?: now| set to|:)?|to|set to)[ \t]|[ \t]{1,2}(?=\S))\s{0,8}"
 )
@@ -50,7 +51,8 @@ _END_OF_NAME = re.compile(r"[^A-Za-z0-9_.\-]")
 _NAME = re.compile(r"[A-Za-z0-9_.\-]{0,48}\Z")
 _REACH = 80  # characters from the word to its value
 _SPACED_NAME = re.compile(
-    r"(?:(?i:api|access|secret|private|auth|account|license|client|service) )?[A-Za-z0-9_.\-]{0,48}\Z"
+    r"(?:(?i:api|access|secret|private|auth|account|license|client"
+    r"|service) )?[A-Za-z0-9_.\-]{0,48}\Z"
 )
 _NOT_WORD = re.compile(r"[-. ]+")
 _NAME_ON = re.compile(r"[A-Za-z0-9_.\-]{0,64}(?: (?:key|token|secret))?")
@@ -59,30 +61,45 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _SECRET_NAME = re.compile(
     r"(?:token|secret|api_?key|apikey|private_?key|secret_?key|access_?key|auth_?key|signing_?key"
     r"|encryption_?key|account_?key|master_?key|service_?key|app_?key|license_?key|storage_?key"
-    r"|subscription_?key|deploy_?key|shared_?key|client_?key|session_?key|auth|authorization|credentials?|creds"
+    r"|subscription_?key|deploy_?key|shared_?key|client_?key|session_?key|auth|authorization"
+    r"|credentials?|creds"
     r"|_key|api|pat|key_?base|hmac_?key|token_?secret|access_?key_?id|api_?token|client_?secret)s?"
     r"(?:_?(?:value|prod|production|dev|test|staging|live|v?[0-9]|base|raw|string|str))?\Z"
 )
 # …and in none of these: what they name is public, or no value at all.
 _PUBLIC_NAME = re.compile(
     r"(?:public|pub|primary|foreign|partition|sort|cache|row|hash|index|idx|object|dict|map|group"
-    r"|routing|shard|bucket|sequence|natural|composite|unique|schema|hot|short|ssh_host|host|translation"
-    r"|registry|registration|json|config|storage|local_?storage|state|i18n|prop|node|react|data|query"
+    r"|routing|shard|bucket|sequence|natural|composite|unique|schema|hot|short|ssh_host|host"
+    r"|translation"
+    r"|registry|registration|json|config|storage|local_?storage|state|i18n|prop|node|react|data"
+    r"|query"
     r"|idempotency|dedup(?:lication)?|kms|kms_?master|arn|answer|metric|label|tag|field|attribute"
-    r"|column|sql|item|record|entity|file|path|range|context|message|event|trace|span|lookup|join)_?keys?\Z"
+    r"|column|sql|item|record|entity|file|path|range|context|message|event|trace|span|lookup"
+    r"|join)_?keys?\Z"
     r"|(?:next|page|previous|prev|continuation|continue|sync|cursor|cancellation|resume|pagination"
-    r"|csrf|xsrf|csrf_?middleware|verification|public|device|push|lex|parser?|current|last|first|eos|bos|pad"
+    r"|csrf|xsrf|csrf_?middleware|verification|public|device|push|lex|parser?|current|last"
+    r"|first|eos|bos|pad"
     r"|unk|mask|stop|start|end|special|sep|cls|max|min|num|input|output|total|bar)_?tokens?\Z"
-    r"|(?:rapid|capital|o|ra|_?the|no|non)_?auth\Z|author(?!iz)|_ids?\Z|(?:^|_)id_|count\Z|tokens\Z|keys\Z|monkey|turkey"
-    r"|keyboard|keyword|tokeniz|tokenis|secretar|authentic|authorized|authority|^api\Z|_api\Z|^auth\Z"
+    r"|(?:rapid|capital|o|ra|_?the|no|non)_?auth\Z|author(?!iz)|_ids?\Z|(?:^|_)id_|count\Z"
+    r"|tokens\Z|keys\Z|monkey|turkey"
+    r"|keyboard|keyword|tokeniz|tokenis|secretar|authentic|authorized|authority|^api\Z|_api\Z"
+    r"|^auth\Z"
 )
 _DULL = re.compile(
-    r"(?i:\W*|(?:x|\*|\.|-|_|0|#|•){3,}.*|.*(?:x{4}|\*{3}|\.{3}|•{3}).*|.*example.*|.*placeholder.*|.*redacted.*|your.*|my[_\-]?(?:pass|secret|pwd).*"
-    r"|<.*|\$[{(].*|\$[a-z_][a-z_.]*|%\(?[a-z_]*\)?s?%?|\{.*|\[.*|@[a-z_]+@?|null|none|nil|undefined|true|false|string|str|bytes|int"
-    r"|required|optional|hidden|masked|filtered|change[_-]?(?:me|it|this)|insert.*|enter.*|type.*|todo|tbd|n/?a|empty|blank|default|unset|unknown|invalid|incorrect|wrong|missing"
-    r"|(?:the[_\-]?|new[_\-]?|old[_\-]?|test[_\-]?|my[_\-]?|user[_\-]?|db[_\-]?|client[_\-]?|root[_\-]?|admin[_\-]?|some[_\-]?)?(?:pass(?:word|wd|phrase)?|pwd|secret|token|key)[0-9]?s?"
-    r"|os\..*|process\..*|env[:.(].*|self\..*|this\..*|getenv.*|getpass.*|config\..*|settings\..*|args\..*|options\..*|request\..*|params\..*|secrets\..*|vars?\..*|data\..*|input\b.*|credentials?\..*"
-    r"|.*%[sd].*|(?:19|20)[0-9]{2}-[01][0-9].*|@[a-z0-9.\-]+(?:[:/].*)?|https?:.*|file:.*|/(?:[a-z0-9._\-]+/)+.*|/[a-z._\-]+|\./.*|~/.*|[a-z]:\\.*|.*\.(?:py|js|ts|go|java|json|ya?ml|txt|pem|key|crt|pub|md|html?|sh|env|cfg|ini|toml|php)"
+    r"(?i:\W*|(?:x|\*|\.|-|_|0|#|•){3,}.*|.*(?:x{4}|\*{3}|\.{3}|•{3}).*|.*example.*"
+    r"|.*placeholder.*|.*redacted.*|your.*|my[_\-]?(?:pass|secret|pwd).*"
+    r"|<.*|\$[{(].*|\$[a-z_][a-z_.]*|%\(?[a-z_]*\)?s?%?|\{.*|\[.*|@[a-z_]+@?|null|none|nil"
+    r"|undefined|true|false|string|str|bytes|int"
+    r"|required|optional|hidden|masked|filtered|change[_-]?(?:me|it|this)|insert.*|enter.*"
+    r"|type.*|todo|tbd|n/?a|empty|blank|default|unset|unknown|invalid|incorrect|wrong|missing"
+    r"|(?:the[_\-]?|new[_\-]?|old[_\-]?|test[_\-]?|my[_\-]?|user[_\-]?|db[_\-]?|client[_\-]?"
+    r"|root[_\-]?|admin[_\-]?|some[_\-]?)?(?:pass(?:word|wd|phrase)?|pwd|secret|token|key)[0-9]?s?"
+    r"|os\..*|process\..*|env[:.(].*|self\..*|this\..*|getenv.*|getpass.*|config\..*"
+    r"|settings\..*|args\..*|options\..*|request\..*|params\..*|secrets\..*|vars?\..*|data\..*"
+    r"|input\b.*|credentials?\..*"
+    r"|.*%[sd].*|(?:19|20)[0-9]{2}-[01][0-9].*|@[a-z0-9.\-]+(?:[:/].*)?|https?:.*|file:.*"
+    r"|/(?:[a-z0-9._\-]+/)+.*|/[a-z._\-]+|\./.*|~/.*|[a-z]:\\.*|.*\.(?:py|js|ts|go|java|json"
+    r"|ya?ml|txt|pem|key|crt|pub|md|html?|sh|env|cfg|ini|toml|php)"
     r"|.*here|.*\(.*)\Z",
     re.DOTALL,
 )
@@ -92,7 +109,8 @@ _HAS_SIGN = re.compile(r"[!@#$%^&*~?+]")
 _ENVIRONMENT = re.compile(r"[A-Z][A-Z0-9_]{2,}\Z")
 _CODE = re.compile(r"[A-Za-z_][\w]*(?:(?:\.|::|->)[A-Za-z_]\w*)+\Z")
 _WORDY = re.compile(
-    r"[a-z]+(?:[_\-][a-z]+)*\Z|[a-z]+(?:[A-Z][a-z]+)+\Z|[A-Z][a-z]+(?:[A-Z][a-z]+)*\Z|[A-Z]+(?:_[A-Z]+)+\Z"
+    r"[a-z]+(?:[_\-][a-z]+)*\Z|[a-z]+(?:[A-Z][a-z]+)+\Z|[A-Z][a-z]+(?:[A-Z][a-z]+)*\Z"
+    r"|[A-Z]+(?:_[A-Z]+)+\Z"
 )
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 
@@ -210,9 +228,9 @@ def _is_token(text: str, match: re.Match[str]) -> bool:
     if _PUBLIC_NAME.search(name) or not _SECRET_NAME.search(name):
         return False
     value = match["value"].rstrip(".=-")
-    if sign.isspace() and text[match.start("value") - 1] not in "\"'`":
-        if not _FLAG.search(text, max(0, start - 24), start):
-            return len(value) >= 20 and _drawn(value) and _HAS_DIGIT.search(value) is not None
+    bare = sign.isspace() and text[match.start("value") - 1] not in "\"'`"
+    if bare and not _FLAG.search(text, max(0, start - 24), start):
+        return len(value) >= 20 and _drawn(value) and _HAS_DIGIT.search(value) is not None
     if value.isdigit():
         return len(value) >= 15 and len(set(value)) >= 6
     return _drawn(value)

@@ -25,13 +25,14 @@ WORDS = (
     b"phon", b"tel", b"mobil", b"fax", b"whatsapp", b"handy", b"fono", b"cel", b"gsm", b"sms",
     b"call", b"dial", b"reach", b"contact", b"text", b"ring", b"answer", b"registered", b"messag",
     b"office", b"desk", b"home", b"work", b"direct", b"line", b"puhelin", b"ruf", b"llam", b"vil",
-    b"numer", b"number", b"hotline", b"viber", b"voicemail", b"pager", b"ph", b"mob", b"chiama", b"ligue",
-    b"ligar", b"appel", b"bel", b"soita", b"m:", b"t:", b"f:", b"p:", b"---",
+    b"numer", b"number", b"hotline", b"viber", b"voicemail", b"pager", b"ph", b"mob", b"chiama",
+    b"ligue",    b"ligar", b"appel", b"bel", b"soita", b"m:", b"t:", b"f:", b"p:", b"---",
 )  # fmt: skip
 # And one of these is in the number.
 SHAPES = (b"000000", b"000-000", b"00-00-00", b"00-0000", b"000)", b"00)")
 _STRONG = re.compile(
-    rb"(?:(?<!head)(?<!ear)(?<!micro)(?<!mega)(?<!smart)phon(?:e|es|en|enumber|enumbers|enr|eno)|mobile?s?|mobil(?:e?num[a-z]+|telefon|nummer)"
+    rb"(?:(?<!head)(?<!ear)(?<!micro)(?<!mega)(?<!smart)phon(?:e|es|en|enumber|enumbers|enr"
+    rb"|eno)|mobile?s?|mobil(?:e?num[a-z]+|telefon|nummer)"
     rb"|cell-?(?:phone|ular)|celular|whats-?app|fax|telefax"
     rb"|(?<![a-z])(?:tel|telef[a-z]{0,8}|fono|vil|telfon|handy(?:nummer)?|handynr|gsm|sms|hotline"
     rb"|landline|puhelin[a-z]{0,4}|rufnummer|viber|voicemail|pager|ph|mob))"
@@ -40,13 +41,15 @@ _STRONG = re.compile(
 )
 _INITIAL = re.compile(rb"(?<![a-z])[mtfp]:-?\(?\Z")
 _SEEDS = frozenset(
-    b"""phone phones phonenr phoneno tel telefon telefono telefone telefoon telephone mobile mobil
-    mobiles cell cellular celular fax telefax whatsapp app handy fono vil telfon gsm sms hotline
-    landline puhelin rufnummer viber voicemail pager ph mob call recall calls called calling dial
-    dialing dialled dialed number numbers ring reach reached contact contacts contacted contacting text texting
-    texted answering answer registered message messages messaged office desk home work direct line
-    anrufen rufen appelez appeler llame llamar llama ligue ligar chiama chiamare chiamami bel bellen
-    soita""".split()
+    b"""
+    phone phones phonenr phoneno tel telefon telefono telefone telefoon telephone mobile mobil
+    mobiles cell cellular celular fax telefax whatsapp app handy fono vil telfon gsm sms
+    hotline landline puhelin rufnummer viber voicemail pager ph mob call recall calls called
+    calling dial dialing dialled dialed number numbers ring reach reached contact contacts
+    contacted contacting text texting texted answering answer registered message messages
+    messaged office desk home work direct line anrufen rufen appelez appeler llame llamar
+    llama ligue ligar chiama chiamare chiamami bel bellen soita
+    """.split()
 )
 _ENDINGS = (
     b"phone",
@@ -65,13 +68,16 @@ _ENDINGS = (
 _GAP = re.compile(rb"[^0;{}\]\n]{0,36}\Z")
 _WEAK = re.compile(
     rb"(?<![a-z])(?:(?:my|your|his|her|our|their|callback|emergency|new)-(?:new-|direct-)?numbers?"
-    rb"|emergency-contact[:\"-]{1,3}[a-z]{2,14}(?:-[a-z]{2,14})?|reach-out|(?:re)?call|calls|called|calling|dial|dialing|dialled|dialed|ring|reach|reached"
+    rb"|emergency-contact[:\"-]{1,3}[a-z]{2,14}(?:-[a-z]{2,14})?|reach-out|(?:re)?call|calls"
+    rb"|called|calling|dial|dialing|dialled|dialed|ring|reach|reached"
     rb"|contact(?:s|ed|ing|-number|-no|-info|-details?)?|text|texting|texted"
     rb"|answering-at|answer-at|registered|messages?-(?:to|at|on)|messaged?|office|desk|home|work"
-    rb"|direct|line|cell|anrufen|rufen|appelez|appeler|llame|llamar|llama|ligue|ligar|chiama(?:re|mi)?"
+    rb"|direct|line|cell|anrufen|rufen|appelez|appeler|llame|llamar|llama|ligue|ligar"
+    rb"|chiama(?:re|mi)?"
     rb"|bel|bellen|ring-mig|soita)"
     rb"(?:[\-:\"=>#(,]|(?<![a-z])(?:me|us|him|her|them|back|on|at|to|is|the|my|our|your|his|number"
-    rb"|num|nr|no|please|directly|via|by|under|line|now|anytime|or|and|either|new|here|this|that|tel"
+    rb"|num|nr|no|please|directly|via|by|under|line|now|anytime|or|and|either|new|here|this"
+    rb"|that|tel"
     rb"|auf|unter|an|al|au|le|la|el|il|op|numero|mero|again|with|using|for|cell|mobile|home)"
     rb"(?![a-z]))*\Z"
 )

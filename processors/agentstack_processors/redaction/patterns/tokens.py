@@ -114,7 +114,7 @@ ROWS: tuple[Pattern, ...] = (
     ),
     _row("STRIPE_KEY", "sk_live_ sk_test_ sk_prod_ rk_live_ rk_test_ rk_prod_", f"{_W}{{10,247}}"),
     _row("STRIPE_KEY", "whsec_", r"[A-Za-z0-9+/]{24,64}={0,2}"),
-    _row("SENDGRID_KEY", "SG.", r"[A-Za-z0-9_\-=]{16,32}\.[A-Za-z0-9_\-=.]{32,64}"),
+    _row("SENDGRID_KEY", "SG.", r"[A-Za-z0-9_\-=]{16,32}\.[A-Za-z0-9_\-=]{32,64}"),
     _row("NPM_TOKEN", "npm_", f"{_W}{{36}}"),
     _row("PYPI_TOKEN", "pypi-AgEI pypi-AgEN", rf"{_U}{{40,2000}}"),
     _row("HUGGINGFACE_TOKEN", "hf_ api_org_", r"[A-Za-z0-9]{30,64}"),
@@ -153,7 +153,6 @@ ROWS: tuple[Pattern, ...] = (
         re.compile(r"Q~[A-Za-z0-9_~.\-]{31,34}(?![A-Za-z0-9_~\-])"),
         literals=("Q~",),
         search=_around(r"(?<![A-Za-z0-9_~.])[A-Za-z0-9_~.]{3}[0-9]"),
-        token=True,
     ),
     Pattern(
         "API_TOKEN",  # MaxMind
