@@ -15,7 +15,8 @@ told the earlier spans of a trace before more of it is judged, as far as the sto
 `Config.history_spans` for each. Alert ids are made of span and rule: a replay repeats them.
 
 The log keeps what this group has not read. Before that keeps senders out, spans go unjudged: from
-`Config.skip_above` of the log's room on until it is down to `Config.skip_until`, counted and told.
+`Config.skip_above` of the log's room on until it is down to `Config.skip_until`, or another group is
+as far behind. They are counted and told.
 A worker that has failed gives up its place in the log: the next start begins with what is kept.
 """
 
@@ -168,8 +169,13 @@ class SecurityHandler:
         limit = self._config.skip_until if self._skipping else self._config.skip_above
         if (used > limit) != self._skipping:
             self._skipping = not self._skipping
-            how = "go unjudged: detection is too far behind" if self._skipping else "are judged"
-            logger.error("the log is %.0f %% full, spans %s", 100 * used, how)
+            if self._skipping:
+                logger.error(
+                    "the log is %.0f %% full and detection far behind: spans go unjudged until"
+                    " there is room", 100 * used,
+                )  # fmt: skip
+            else:
+                logger.error("spans are judged again; %d went by", self.numbers.skipped_spans)
         return self._skipping
 
     def _publish(self, batch: Batch, found: Sequence[Judged]) -> None:
@@ -320,9 +326,13 @@ def security_worker(
 
 
 def _used(log: Log) -> float:
-    """Other logs than ours bound themselves."""
-    if not isinstance(log, SqliteLog):
+    """How full the log is, if it is this group that it is kept for."""
+    if not isinstance(log, SqliteLog):  # others bound themselves
         return 0.0
+    positions = {name: commit.position for name, commit in log.groups().items()}
+    own = positions.pop(GROUP, 0)
+    if any(position <= own for position in positions.values()):
+        return 0.0  # another one is as far behind: leaving spans unjudged would free nothing
     return log.stats().used_bytes / log.config.max_bytes
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from agentstack_exporters.alerts import rows
 from agentstack_exporters.clickhouse.chdb import ChdbStore
-from agentstack_exporters.log.protocol import Record, StoredRecord
+from agentstack_exporters.log.protocol import Commit, Record, StoredRecord
 from agentstack_exporters.log.sqlite import Config as LogConfig
 from agentstack_exporters.log.sqlite import SqliteLog
 from agentstack_processors.verdicts import ConfigError, Retry
@@ -22,7 +22,7 @@ from agentstack_processors.verdicts import ConfigError, Retry
 from agentstack_otel.workers import loop, offload
 from agentstack_otel.workers.batch import Batch
 from agentstack_otel.workers.offload import Offload
-from agentstack_otel.workers.security import Config, SecurityHandler, SecurityWorker
+from agentstack_otel.workers.security import Config, SecurityHandler, SecurityWorker, _used
 from agentstack_otel.workers.security_metrics import SecurityMetrics
 from tests.fakes.named_spans import spans
 
@@ -255,9 +255,22 @@ def test_before_the_log_is_full_spans_go_unjudged_until_there_is_room(
     assert handler.numbers.skipped_spans == 3
     assert handler.numbers.alerts == 3
     assert [r.getMessage() for r in caplog.records if r.levelname == "ERROR"] == [
-        "the log is 71 % full, spans go unjudged: detection is too far behind",
-        "the log is 50 % full, spans are judged",
+        "the log is 71 % full and detection far behind: spans go unjudged until there is room",
+        "spans are judged again; 3 went by",
     ]
+
+
+def test_it_is_detection_that_the_log_is_kept_for_only_when_all_others_are_ahead(
+    bench: Bench,
+) -> None:
+    for _ in range(20):
+        bench.put("chat")
+    bench.log.commit("security", Commit(bench.log.committed("security").position))
+    assert _used(bench.log) == 0.0
+    bench.log.commit("writer", Commit(bench.log.end()))
+    assert 0 < _used(bench.log) < 1
+    bench.log.commit("cost", Commit(bench.log.committed("security").position))
+    assert _used(bench.log) == 0.0
 
 
 def test_detection_that_has_failed_does_not_hold_up_the_log(bench: Bench) -> None:
