@@ -54,6 +54,10 @@ class Guard(Protocol):
         """The texts of an array as they may leave; a secret may be cut up over several of them."""
         ...
 
+    def number(self, key: str, value: float) -> str | None:
+        """What leaves instead of a number that is somebody's; None when it may stay."""
+        ...
+
     def names_secret(self, key: str) -> bool:
         """Whether whatever stands under this name is a secret, numbers included."""
         ...
@@ -81,8 +85,6 @@ _SMALL = tuple(varint(number) for number in range(2048))
 _MAX_CACHED = 4096
 _ASKED_TOGETHER = 16
 """Spans about whose bytes the guard is asked at once: a question costs 20 µs, however few bytes."""
-_SHORTEST_CARD = 10**12
-"""From here on a number may be one that was issued: of a card, an account, a person."""
 _MAX_DEPTH = 64
 """Levels of maps and arrays in one attribute; protobuf readers refuse messages soon beyond."""
 _TOO_DEEP = b"\x0a\x0a[TOO_DEEP]"
@@ -149,29 +151,34 @@ class Encoder:
         """Resource, scope and framed span of each."""
         remaining = iter(spans)
         while group := list(itertools.islice(remaining, _ASKED_TOGETHER)):
-            for span, body in zip(group, self._bodies(group), strict=True):
+            for span, framed in zip(group, self._framed(group), strict=True):
                 yield (
                     self._cached(self._resources, span.resource, self._resource),
                     self._cached(self._scopes, span.instrumentation_scope, self._scope),
-                    _field(b"\x12", body),
+                    framed,
                 )
 
-    def _bodies(self, spans: list[ReadableSpan]) -> list[bytes]:
+    def _framed(self, spans: list[ReadableSpan]) -> list[bytes]:
         """Encoded spans; those in which something may have to be redacted are encoded twice."""
-        bodies = [self._span(span) for span in spans]
-        if self._guard is None or not self._guard.suspicious(b"".join(bodies)):
-            return bodies
+        framed = [_field(b"\x12", self._span(span)) for span in spans]
+        if self._guard is None or not self._guard.suspicious(_scope_of(b"".join(framed))):
+            return framed
         return [
-            self._scrubbing(functools.partial(self._span, span))
-            if self._guard.suspicious(body)
-            else body
-            for span, body in zip(spans, bodies, strict=True)
+            _field(b"\x12", self._scrubbing(functools.partial(self._span, span)))
+            if self._guard.suspicious(_scope_of(raw))
+            else raw
+            for span, raw in zip(spans, framed, strict=True)
         ]
 
-    def _guarded(self, encode: Callable[[], bytes]) -> bytes:
-        """Encode raw, look at the bytes, and only encode again with scrubbing if it may matter."""
+    def _guarded(self, encode: Callable[[], bytes], frame: Callable[[bytes], bytes]) -> bytes:
+        """Encode raw, look at the bytes, and only encode again with scrubbing if it may matter.
+
+        Args:
+            encode: Makes the bytes.
+            frame: Puts them where a request has them, for the guard knows only requests.
+        """
         raw = encode()
-        if self._guard is None or not self._guard.suspicious(raw):
+        if self._guard is None or not self._guard.suspicious(frame(raw)):
             return raw
         return self._scrubbing(encode)
 
@@ -207,11 +214,16 @@ class Encoder:
 
     def _resource(self, resource: Resource) -> bytes:
         attributes = {**self._extra, **resource.attributes}
-        body = self._guarded(lambda: b"".join(self._attributes(b"\x0a", attributes)))
+        body = self._guarded(
+            lambda: b"".join(self._attributes(b"\x0a", attributes)),
+            lambda raw: _field(b"\x0a", _field(b"\x0a", raw)),
+        )
         return _field(b"\x0a", body) + self._schema(resource.schema_url)
 
     def _schema(self, url: str | None) -> bytes:
-        return self._guarded(lambda: self._string(b"\x1a", url))
+        return self._guarded(
+            lambda: self._string(b"\x1a", url), lambda raw: _field(b"\x0a", raw)
+        )
 
     def _scope(self, scope: InstrumentationScope | None) -> bytes:
         if scope is None:
@@ -223,7 +235,8 @@ class Encoder:
                     self._string(b"\x12", scope.version),
                     *self._attributes(b"\x1a", scope.attributes),
                 )
-            )
+            ),
+            lambda raw: _scope_of(_field(b"\x0a", raw)),
         )
         return _field(b"\x0a", body) + self._schema(scope.schema_url)
 
@@ -383,11 +396,9 @@ class Encoder:
             return _scalar(value)
         if self._scrub and guard.names_secret(key):
             return _field(b"\x0a", _utf8(self._scrubbed(key, str(value))))
-        if value >= _SHORTEST_CARD and value == value // 1 and value < _UINT64:
-            written = str(int(value))  # bytes do not show it: a number is asked by itself
-            clean = guard.attribute(key, written)
-            if clean != written:
-                return _field(b"\x0a", _utf8(clean))
+        text = guard.number(key, value) if self._scrub else None
+        if text is not None:
+            return _field(b"\x0a", _utf8(text))
         return _scalar(value)
 
     def _pair(self, above: str, key: str, value: Any) -> bytes:
@@ -429,6 +440,11 @@ def _scalar(value: float | bool | None) -> bytes:
     if -_INT64 <= value < _INT64:
         return b"\x18" + varint(value & _UINT64)
     return _field(b"\x0a", str(value).encode())  # beyond int64: kept as text instead of lost
+
+
+def _scope_of(fields: bytes) -> bytes:
+    """A request with one ScopeSpans of these fields."""
+    return _field(b"\x0a", _field(b"\x12", fields))
 
 
 def _scope_spans(head: bytes, spans: list[bytes]) -> bytes:

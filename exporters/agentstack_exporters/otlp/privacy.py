@@ -174,6 +174,20 @@ class Privacy:
             self._warn(error)
             return [FAILED for _ in values]
 
+    def number(self, key: str, value: float) -> str | None:
+        """What leaves instead of a number that is somebody's; None when it may stay."""
+        if self._redactor is None:
+            return None
+        try:
+            if self._keep and self._is_content("", key):
+                return None
+            from agentstack_processors.redaction.numbers import scrub_number
+
+            return scrub_number(key, value, self._redactor.scrub)
+        except Exception as error:
+            self._warn(error)
+            return FAILED
+
     def names_secret(self, key: str) -> bool:
         """Whether whatever stands under this name is a secret, numbers included."""
         try:
