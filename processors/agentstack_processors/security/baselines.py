@@ -31,7 +31,7 @@ Kind = Literal["latency", "tokens", "cost"]
 
 _VERSION = 1
 _RING = 128
-_LEARN = 0.15
+_LEARN = 0.08
 _LEAST_SPREAD = 0.05
 _STAYS = 20
 _MODIFIED = 0.6745
@@ -57,7 +57,7 @@ class Config:
 
     series: int = 2_000
     warm_up: int = 30
-    gate: float = 3.5
+    gate: float = 3.0
     confirm: float = 3.5
     latency_floor: float = 0.3
     tokens_floor: float = 2_000

@@ -58,6 +58,9 @@ class Markers:
         self._seen: dict[str, int] = {}
         self._told: set[int] = set()
 
+    def __len__(self) -> int:
+        return len(self._seen)
+
     def note(self, text: SpanText) -> None:
         """Remember the markers of a text that may be a source."""
         bit = _FROM.get(text.scope)

@@ -52,8 +52,8 @@ _LEADS = frozenset(
     always just simply do to and need assistant ai agent you todo task urgently additionally
     afterwards can could would gotta let lets let's""".split()  # noqa: SIM905
 )
-COMMANDS = re.compile(
-    r"\b(?:ai|llm|gpt|chatbot|language model|assistant|copilot)\b"
+COMMANDS = re2.compile(
+    r"(?im)\b(?:ai|llm|gpt|chatbot|language model|assistant|copilot)\b"
     r"|\bagents?[:,]|\b(?:the|this|any|all|dear|attention|hey|hello) agents?\b"
     r"|\b(?:previous|prior|above|earlier|original) (?:\w+ )?"
     r"(?:i\w*structions?|directives?|prompts?|tasks?|orders|commands?)\b"
@@ -63,18 +63,16 @@ COMMANDS = re.compile(
     r"|\bsystem[ _-]?(?:message|prompt|note|notice|override|instruction|update|alert)"
     r"|[\[(<#*]\s*(?:system|admin|instruction|assistant|user)|^\s*system\s*:|<!--"
     r"|\b(?:do not|don't|never|without) (?:\w+ ){0,2}?(?:tell|mention|inform|ask|notify|alert"
-    r"|telling|mentioning|informing|asking|notifying|reveal|disclose)",
-    re.IGNORECASE | re.MULTILINE,
+    r"|telling|mentioning|informing|asking|notifying|reveal|disclose)"
 )
 """What makes orders in data orders to the agent that reads it; too common to be an alert alone."""
 
-HINTS = re.compile(
-    r"(?<![a-z])(?:todo|urgent(?:ly)?|important|mandatory)(?![a-z])"
+HINTS = re2.compile(
+    r"(?i)(?:^|[^a-z])(?:todo|urgent(?:ly)?|important|mandatory)(?:[^a-z]|$)"
     r"|\b(?:before|after) (?:you|doing|continuing|proceeding|answering|responding|replying)\b"
     r"|\b(?:session|account|access) (?:will|is going to) be (?:blocked|suspended|locked|closed)"
     r"|\b(?:immediately|at once|right away|must comply|you must|act now|instead|strictly|adhere"
-    r"|authori[sz]ed by|approved by|on behalf of)\b",
-    re.IGNORECASE,
+    r"|authori[sz]ed by|approved by|on behalf of)\b"
 )
 """What people write to people too, when they want something done."""
 
@@ -83,9 +81,10 @@ Cue = Literal[0, 1, 2]
 
 def cue_of(text: str, start: int, end: int) -> Cue:
     """2 where `text[start:end]` speaks to an agent, 1 where it presses whoever reads it, else 0."""
-    if COMMANDS.search(text, start, end):
+    text = text[max(0, start) : end]
+    if COMMANDS.search(text) is not None:
         return 2
-    return 1 if HINTS.search(text, start, end) else 0
+    return 1 if HINTS.search(text) is not None else 0
 
 
 _OPENERS = frozenset(

@@ -42,7 +42,7 @@ class SpanJudge:
 
     def __init__(self, engine: Judge, watch: TraceWatch | None = None) -> None:
         self.engine = engine
-        self.watch = watch or TraceWatch()
+        self.watch = TraceWatch() if watch is None else watch  # an empty one is false
 
     def judge(self, span: OpenSpan, cost: float | None = None) -> list[Alert]:
         """Every alert of `span`; the same ones when it is given again.

@@ -21,8 +21,9 @@ _AGENTS = frozenset(("invoke_agent", "create_agent", "invoke_workflow"))
 _NEAR = 50_000_000
 _NO_BACKOFF = 100_000_000
 _CLIMB = 40
+_BYTES_OF_NODE = 700
 _MOST_NODES = 2_000
-_MOST_NAMES = 16
+_MOST_NAMES = 8
 _DEEP = {26: 40.0, 51: 60.0}
 _WIDE = {250: 35.0, 1_000: 55.0}
 _MANY = {2_000: 35.0, 10_000: 60.0}
@@ -75,6 +76,10 @@ class Structure:
         self._cycles: set[tuple[str, str]] = set()
         self._spans = 0
 
+    def size(self) -> int:
+        """About how many bytes this takes."""
+        return _BYTES_OF_NODE * len(self._nodes) + 200 * len(self._retries)
+
     def note(self, span: OpenSpan) -> Iterator[Sign]:
         """Take one span in; yields what it completes."""
         self._spans += 1
@@ -84,7 +89,7 @@ class Structure:
             )
         if span.status != "UNSET" or self._retries:
             yield from self._retried(span)
-        if len(self._nodes) < _MOST_NODES or span.span_id in self._nodes:
+        if len(self._nodes) < _MOST_NODES:
             yield from self._placed(span)
 
     def _placed(self, span: OpenSpan) -> Iterator[Sign]:

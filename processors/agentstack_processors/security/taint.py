@@ -162,6 +162,12 @@ class Taint:
         elif text.output or not text.loose:
             self._answer = text.text[:_LONGEST]
 
+    def size(self) -> int:
+        """About how many bytes this takes."""
+        held = _MOST_TRUSTED - self._room + len(self._answer) + 60 * len(self._stems)
+        held += sum(400 + len(sink.text) for sink in self._sinks) if self._sinks else 0
+        return held + sum(500 + 4 * len(source.passage) for source in self._sources)
+
     def _free(self) -> int:
         return max(0, _MOST_SOURCES - len(self._sources))
 

@@ -26,7 +26,8 @@ from agentstack_processors.verdicts import ConfigError
 
 _BITS = {scope: 1 << index for index, scope in enumerate(SCOPES)}
 _BYTES_OF_ENTRY = 120
-_BYTES_OF_TRACE = 4_000
+_BYTES_OF_SPAN = 250
+_BYTES_OF_TRACE = 6_000
 _MOST_SAID = 256
 
 
@@ -85,12 +86,20 @@ class TraceState:
         known = self.seen.get(key, 0)
         if known & bit or (text.loose and known):
             return False
-        if not known:
-            self.bytes += _BYTES_OF_ENTRY
-            if len(self.seen) >= most:
-                del self.seen[next(iter(self.seen))]
+        if not known and len(self.seen) >= most:
+            del self.seen[next(iter(self.seen))]
         self.seen[key] = known | bit
         return True
+
+    def size(self) -> int:
+        """About how many bytes all of this takes."""
+        return (
+            _BYTES_OF_TRACE
+            + _BYTES_OF_ENTRY * (len(self.seen) + len(self.said) + len(self.markers))
+            + _BYTES_OF_SPAN * len(self.spans)
+            + self.structure.size()
+            + self.taint.size()
+        )
 
     def says_new(self, quoted: str, category: str) -> bool:
         """Whether this was not quoted in an alert of this trace before, however wrapped."""
@@ -193,10 +202,14 @@ class TraceWatch:
             self.observe(span, judged)
 
     def keep(self, state: TraceState, key: tuple[str, int], alerts: tuple[Alert, ...]) -> None:
-        """Remember what a span was answered, for when it comes again."""
+        """Remember what a span was answered, for when it comes again; and what that takes."""
         if len(state.spans) >= self.config.spans:
             del state.spans[next(iter(state.spans))]
         state.spans[key] = alerts
+        size = state.size()
+        self.bytes += size - state.bytes
+        state.bytes = size
+        self._forget()
 
     def dump(self) -> bytes:
         """What was learned about services, to be kept."""
