@@ -150,6 +150,7 @@ class Embedded:
             metrics=self._metrics,
             addresses=lambda: self.addresses,
             cors_origins=self.config.cors_origins,
+            overrides=self.config.beside.overrides(),
         )
         self._api = HttpServer(application(services), *split_address(self.config.http, "--http"))
         for collector in self._workers.collectors():

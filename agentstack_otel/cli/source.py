@@ -148,9 +148,9 @@ class LocalSource:
         return self._store
 
     @property
-    def temporary(self) -> bool:
-        """Whether the store was made for this command, out of a spool file."""
-        return self._log is None
+    def log(self) -> SqliteLog | None:
+        """The folder's log; None where the store was made for this command, of a spool file."""
+        return self._log
 
     def traces(self, wanted: traces.Filter) -> list[Row]:
         """As in `Source`."""

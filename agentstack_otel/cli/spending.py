@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -69,8 +70,7 @@ def spending(source: Source, prices: str = "") -> Spending:
 
     if isinstance(source, LocalSource):
         local = LocalSpending(source.store, overrides(prices))
-        if source.temporary:  # no worker has priced what came out of a spool file
-            list(steps(local, {"since_ns": 1}))
+        _price_the_rest(source, local)
         return local
     if prices:
         raise ConfigError(
@@ -80,10 +80,25 @@ def spending(source: Source, prices: str = "") -> Spending:
     return RemoteSpending(source.call)
 
 
+def _price_the_rest(source: LocalSource, local: LocalSpending) -> None:
+    """What no worker has priced: all of a spool file, and what a killed server had left."""
+    from agentstack_otel.workers import cost
+
+    if source.log is None:
+        list(steps(local, {"since_ns": 1}))
+    elif cost.GROUP in source.log.groups():
+        cost.catch_up(source.log, source.store, cost.Config(local.own))
+
+
 def overrides(path: str) -> Overrides:
-    """The prices in a file; none without one. Raises ConfigError naming file and line."""
+    """The prices in a file, or in that of AGENTSTACK_PRICES; none without one.
+
+    Raises:
+        ConfigError: Naming file and line.
+    """
     from agentstack_processors.cost.overrides import NO_OVERRIDES, parse
 
+    path = path or os.environ.get("AGENTSTACK_PRICES", "")
     if not path:
         return NO_OVERRIDES
     try:
@@ -99,7 +114,7 @@ class LocalPrices:
     """The bundled prices and those of a file, in this process."""
 
     def __init__(self, own: Overrides) -> None:
-        self._own = own
+        self.own = own
         self._made: PriceTable | None = None
 
     @property
@@ -108,7 +123,7 @@ class LocalPrices:
         from agentstack_processors.cost.table import PriceTable
 
         if self._made is None:
-            self._made = PriceTable(self._own)
+            self._made = PriceTable(self.own)
         return self._made
 
     def prices(self, model: str, provider: str) -> tuple[list[Row], str]:

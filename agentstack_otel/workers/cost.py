@@ -16,6 +16,7 @@ crash once more, changes nothing.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,7 @@ from agentstack_processors.cost.calls import Read, open_uses
 from agentstack_processors.cost.overrides import NO_OVERRIDES, Overrides
 from agentstack_processors.cost.rows import COLUMNS, row
 from agentstack_processors.cost.table import PriceTable
-from agentstack_processors.verdicts import ConfigError
+from agentstack_processors.verdicts import ConfigError, Retry
 
 from agentstack_otel.query import uses
 from agentstack_otel.query.reprice import write_verdicts
@@ -196,4 +197,24 @@ def cost_worker(
     return CostWorker(log, handler, config, watch)
 
 
-__all__ = ["GROUP", "Config", "CostHandler", "CostWorker", "cost_worker"]
+def catch_up(log: Log, store: Store, config: Config, seconds: float = 120.0) -> None:
+    """Price what a server that was killed had taken and not priced.
+
+    Raises:
+        Retry: It could not be done within `seconds`.
+    """
+    if log.end() <= log.committed(GROUP).position:
+        return
+    worker = cost_worker(log, store, config)
+    worker.start()
+    try:
+        deadline = time.monotonic() + seconds
+        while worker.lag and worker.stats.state != "failed" and time.monotonic() < deadline:
+            time.sleep(0.02)
+        if worker.lag:
+            raise Retry(f"{worker.lag} records could not be priced: {worker.stats.error}")
+    finally:
+        worker.stop()
+
+
+__all__ = ["GROUP", "Config", "CostHandler", "CostWorker", "catch_up", "cost_worker"]

@@ -110,6 +110,17 @@ def test_a_span_that_is_sent_twice_is_paid_once(store: ChdbStore, log: SqliteLog
     assert (row["calls"], Decimal(row["cost"])) == (2, 2 * CALL)
 
 
+@pytest.mark.parametrize("start", [1, 999_999_999_999_999_999, 10**18])
+def test_any_time_a_clock_may_show_can_be_stored(
+    store: ChdbStore, log: SqliteLog, start: int
+) -> None:
+    trace = AgentTrace(start=start)
+    agent = trace.span(usage(1000, 100) | {"gen_ai.operation.name": "invoke_agent"})
+    trace.span(usage(1000, 100), agent)
+    append(log, trace.requests)
+    work(log, store)  # asserts that nothing became a dead letter
+
+
 def test_what_cannot_be_priced_is_null_with_its_reason(store: ChdbStore, log: SqliteLog) -> None:
     trace = AgentTrace()
     trace.span(usage(10, 1, "no-such-model"))

@@ -37,8 +37,7 @@ def _prices_option(function: Callable[..., Any]) -> Any:
         "--prices",
         default="",
         metavar="FILE",
-        envvar="AGENTSTACK_PRICES",
-        help="Your own prices (YAML), for a folder without a server.",
+        help="Your own prices (YAML) for a folder without a server; or AGENTSTACK_PRICES.",
     )(function)
 
 
@@ -109,7 +108,7 @@ def summary(
     )
     wanted.validate()
     with opened(where) as source:
-        rows, total = asked.spending(source, prices if _unserved(source) else "").spent(wanted)
+        rows, total = asked.spending(source, prices).spent(wanted)
     if as_json:
         for row in rows:
             click.echo(json_text(row))
@@ -118,11 +117,6 @@ def summary(
     else:
         click.echo("agentstack: nothing was spent that matches", err=True)
     return DONE if rows else NOTHING
-
-
-def _unserved(source: Any) -> bool:
-    """Whether own prices matter for reading: only where this command does the pricing."""
-    return bool(getattr(source, "temporary", False))
 
 
 @command.command("prices", epilog="\b\nExample:\n  agentstack cost prices claude-sonnet-4-5 --json")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ PLACE_COLUMNS: Final = (
 
 _UNKNOWN = (None, None, None, None, None)
 _BILLION = 1_000_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def row(use: Use, table: PriceTable, generation: int = 0) -> Sequence[Any]:
@@ -87,8 +89,14 @@ def place_row(verdict: Verdict, version: int) -> Sequence[Any]:
 
 
 def when(ns: int) -> str:
-    """Nanoseconds since the epoch as the engine reads a DateTime64: seconds with all digits."""
-    return f"{ns // _BILLION}.{ns % _BILLION:09d}"
+    """Nanoseconds since the epoch as the engine reads a DateTime64: seconds with all digits.
+
+    It takes fewer than ten digits for a date, so that times before 2001 have to be written out.
+    """
+    seconds, rest = divmod(ns, _BILLION)
+    if seconds >= _BILLION:
+        return f"{seconds}.{rest:09d}"
+    return f"{_EPOCH + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
 
 
 def text(amount: Decimal) -> str:
