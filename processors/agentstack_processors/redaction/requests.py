@@ -71,7 +71,8 @@ _NEXT_PART = re.compile(
 )
 _BETWEEN = 1600  # bytes between two parts of one message, escapes included
 _VARINTS = re.compile(rb"[\x05-\x0b]\x18[\x80-\xff]{3,9}[\x01-\x7f]|\x09![\x00-\xff]{7}[A-C]")
-_ARRAYS = re.compile(rb"\*(?:[\x02-\x7f]|[\x80-\xff]{1,4}[\x00-\x7f])\n[\x00-\xff]")
+_SIZE = rb"(?:[\x02-\x7f]|[\x80-\xff]{1,4}[\x00-\x7f])"
+_ARRAYS = re.compile(rb"[\n\x12*]" + _SIZE + rb"(\*)" + _SIZE + rb"\n")
 _KEY_WORD = re.compile(rb"[A-Za-z_\- ]{1,20}")
 _KEY_BEFORE = re.compile(rb"[A-Za-z0-9_.\- ]{1,84}\Z")
 _VALUE_TAG = 0x12
@@ -176,8 +177,8 @@ class _Search:
             return True
         if data[start + 1 : start + 2] in _IN_AN_INT and _VARINTS.match(data, start):
             return self._number_matters(data, start, depth)
-        if data[start] in b"\n\x12*" and (array := _ARRAYS.search(data, start, end)) is not None:
-            return _has_several(data, array.start())
+        if data[start] in b"\n\x12*" and (array := _ARRAYS.match(data, start)) is not None:
+            return _has_several(data, array.start(1))
         return self._text_matters(data, start, end, depth)
 
     def _text_matters(self, data: bytes, start: int, end: int, depth: int) -> bool:
