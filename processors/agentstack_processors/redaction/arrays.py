@@ -2,7 +2,8 @@
 """Texts that stand in one array: a list of independent values, or the chunks of a stream.
 
 Nobody says which. Each text is therefore judged by itself first, so that a list of addresses keeps
-one marker for each; only what is found across the ends of what is left is taken for a stream.
+one marker for each; only what is found across the ends of what is left is taken for a stream. The
+price: the head of an address whose tail is an address too (`["bob.", "smith@…"]`) stays.
 """
 
 from __future__ import annotations
