@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import re
 
-BEFORE = 160
-AFTER = 80
+BEFORE = 200
+AFTER = 160
 NEGATED = 0.15
 QUOTED = 0.55
 REPORTED = 0.45
 FENCED = 0.6
+FORESEEN = 0.25
+"""What somebody may ask, and what is then to be done: the words of a defence."""
 ABOUT = (1.0, 0.9, 0.7, 0.5, 0.4)
 """Factor by how many different words of the trade the whole text uses."""
 LEAST = 0.25
@@ -18,7 +20,8 @@ LEAST = 0.25
 _NEGATION = re.compile(
     r"(?:\bnever|\bnot|n't|\bcannot|\bwithout|\brefus\w+ to|\bdecline to|\bavoid|\bunable to"
     r"|\bforbidden to|\bprohibited from|\bprevents?|\bprotects? (?:you )?(?:against|from)"
-    r"|\binstead of|\brather than)(?:\s+(?:ever|to|under any circumstances?,?|reveal\w*|be|try to"
+    r"|\binstead of|\brather than|(?:\bnot|\bnever|n't)(?:\s+\w+){1,6}\s+to)"
+    r"(?:\s+(?:ever|to|under any circumstances?,?|reveal\w*|be|try to"
     r"|attempt to|directly|in any way|users?|anyone|from|directly or indirectly)){0,4}[\s,:]*$"
 )
 _REPORT = re.compile(
@@ -30,6 +33,26 @@ _REPORT = re.compile(
     r"|instructed|tricked|designed to|aim(?:s|ed)? to|used to|wants? to"
     r"|flags?|detects?|blocks?|catch(?:es)?)\b[^.!?\n]{0,60}$"
 )
+_FORESEEN = re.compile(
+    r"\b(?:(?:if|when|whenever|even if|in case|should) (?:the |a |an |any |some)?"
+    r"(?:users?|person|people|human|anyone|someone|customers?|they|he or she|asked|input|message"
+    r"|it) ?(?:\w+ ){0,2}?(?:asks?|asked|tr(?:y|ies)|attempts?|requests?|claims?|tells?|says?"
+    r"|wants?|insists?|instructs?|contains?)\b"
+    r"|if asked\b|(?:users?|attackers?|people|they|someone|inputs?|messages?|documents?|content)"
+    r" (?:may|might|could|can|will)(?: also)?"
+    r" (?:try|attempt|ask|claim|contain|include|instruct|tell|pretend)"
+    r"|any (?:attempts?|requests?|instructions?) (?:to|that)"
+    r"|(?:it|that|which|and|or) (?:asks?|tries|attempts?) (?:you |the \w+ )?to)[^\n]{0,150}$"
+)
+_DEFENCE = re.compile(
+    r"^[^\n]{0,100}\b(?:refuse|decline|do not comply|never comply|don't comply|politely"
+    r"|do not follow them|not be followed|must be (?:refused|ignored|rejected))\b"
+    r"|^[\s,]{0,3}(?:(?:that (?:are |appear |you find |may be )?)?(?:contained|found|inside|within"
+    r"|embedded|present|hidden|appear(?:ing)?|included)\b"
+    r"|(?:from|in|by) (?:the |any |these |those |such |this )?(?:retrieved|documents?|pages?|web"
+    r"|websites?|emails?|users?|content|search|tools?|data|input|results?|it|them|external"
+    r"|untrusted|third|files?|quoted)\b)"
+)
 _TRADE = re.compile(
     r"\b(?:prompt[ -]injections?|injection attacks?|jailbreak(?:s|ing)? (?:attempts?|attacks?"
     r"|detection)|attackers?|adversar(?:y|ial|ies)|vulnerabilit(?:y|ies)|mitigat(?:e|es|ion|ions)"
@@ -39,6 +62,22 @@ _TRADE = re.compile(
     r"|attack(?:s)? (?:success|surface|vectors?|types?|techniques?)|defen[cs]es?"
     r"|evaluat(?:e|ion|ing))\b"
 )
+_DIRECTIVE = re.compile(
+    r"(?:^|[.\n:*-]\s*|\d\.\s)(?:never|always|do not|don't|only|if the|if you|if asked|when|use"
+    r"|respond|avoid|ensure|make sure|you must|you should|you can|you will|you have access"
+    r"|your (?:task|role|goal|output|response|instructions|job)|keep|be |prefer|refrain|treat"
+    r"|include|provide|output|return|call|before|after|bias|summarize)\b"
+)
+_THIRD = re.compile(r"\b(?:the user|users?'s?|the person|the customer|customers)\b")
+_ROLE = re.compile(
+    r"\byou are [^.\n]{2,80}\b(?:assistant|agent|expert|model|tool|engineer|bot|translator)\b"
+    r"|\b(?:the assistant is|your (?:task|role|goal|job|purpose) is|system prompt)\b"
+    r"|^you are [\w ]{2,30}[,.]"
+)
+_TOOLS = re.compile(
+    r"\b(?:tools?|functions?|json|format|bullet points?|markdown|schema|parameters)\b"
+)
+_HEADS = re.compile(r"(?:^|\n)\s*(?:#{1,4} |<\w+>|\d\.\s|- )")
 _QUOTES = "\"'`"
 
 
@@ -49,7 +88,9 @@ def factor(text: str, start: int, end: int) -> float:
     quoted = _quoted(before, text[end : end + AFTER])
     if quoted:
         value *= QUOTED
-    if _REPORT.search(before):
+    if _FORESEEN.search(before) or _DEFENCE.search(text[end : end + AFTER]):
+        value *= FORESEEN
+    elif _REPORT.search(before[-160:]):
         value *= REPORTED
     if text.count("```", 0, start) % 2:
         value *= FENCED
@@ -60,6 +101,20 @@ def about(text: str) -> float:
     """The factor of a text that uses the words of the trade."""
     words = {match[0][:8] for match in _TRADE.finditer(text)}
     return ABOUT[min(len(words), len(ABOUT) - 1)]
+
+
+def operator(text: str) -> bool:
+    """Whether `text` reads like what operators write for their assistants: a system prompt."""
+    directives = sum(1 for _ in _DIRECTIVE.finditer(text))
+    signs = (
+        len(_THIRD.findall(text)) >= 2,
+        directives >= 4,
+        directives >= 8,
+        _ROLE.search(text) is not None,
+        len(_TOOLS.findall(text)) >= 2,
+        len(_HEADS.findall(text)) >= 2,
+    )
+    return sum(signs) >= 3
 
 
 def _quoted(before: str, after: str) -> bool:

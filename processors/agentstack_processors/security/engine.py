@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agentstack_processors.security import context, scoring
 from agentstack_processors.security.decode import Decoder
-from agentstack_processors.security.normalise import View, view
+from agentstack_processors.security.normalise import View, fold, view
 from agentstack_processors.security.packs import shipped
 from agentstack_processors.security.rules import Rule, parse
 from agentstack_processors.security.ruleset import RuleSet
@@ -25,6 +25,9 @@ VIEWS = 12
 DISGUISED = 1.15
 """Factor on the weight of what was found only after a disguise was undone."""
 STATISTICS = "statistics"
+_ABOUT = 24_576  # characters asked whether the text is about attacks
+_OPERATOR = 6_000
+"""Characters that are looked at to tell whether a text is a system prompt."""
 _SCORED = ("base64", "ascii85", "hex", "binary", "escapes", "selectors", "percent", "entities")
 
 
@@ -63,6 +66,8 @@ class Engine:
         self.rules = tuple(rule for rule in load(self.config) if rule.id not in off)
         self._rules = RuleSet(self.rules)
         self._yara = YaraPack((*shipped(".yar"), *self.config.yara_folder))
+        ours = {rule.id for rule in load(Config())} | YaraPack(shipped(".yar")).ids
+        self.own = ({rule.id for rule in self.rules} | self._yara.ids) - ours
         self._statistics = None if STATISTICS in off else NgramScorer.load(self.config.weights)
 
     def judge(self, text: str, scope: Scope = "user") -> Verdict:
@@ -70,6 +75,8 @@ class Engine:
         if not text or text.isspace():
             return CLEAN
         reading = _Reading(self, text, scope)
+        if self._statistics is None:
+            reading.linear = scoring.UNJUDGED
         for start, end in windows(text, self._rules.suspicion):
             reading.read(start, end)
         return reading.verdict()
@@ -185,7 +192,17 @@ class _Reading:
 
     def verdict(self) -> Verdict:
         findings = list(self.found.values())
-        fused = scoring.fused(scoring.combined(findings), self.linear, self.scope)
+        operator = self._is_of_an_operator(findings)
+        if operator:
+            scaled = [replace(each, weight=_scaled(each.weight)) for each in findings]
+            findings = [each for each in scaled if each.weight]
+        lesser = scoring.OPERATOR_LESSER if operator else scoring.LESSER
+        rules = scoring.combined(findings, lesser)
+        trade = 1.0
+        if self.linear >= scoring.LINEAR_AGREE:
+            trade = context.about(self.text[:_ABOUT].lower())
+        sure = scoring.evident(findings, self.engine.own)
+        fused = scoring.fused(rules, self.linear, self.scope, trade, operator=operator, sure=sure)
         if fused.linear >= scoring.LINEAR_AGREE:
             weight = round(scoring.LINEAR_WEIGHT * fused.linear)
             findings.append(
@@ -197,21 +214,19 @@ class _Reading:
         shown = tuple(self._with_excerpt(finding) for finding in findings)
         return Verdict(fused.score, shown[0].category, shown, self._explained(shown, fused))
 
+    def _is_of_an_operator(self, findings: list[Finding]) -> bool:
+        if self.scope not in ("user", "system") or scoring.lawless(findings):
+            return False
+        suspected = bool(findings) or self.linear >= scoring.LINEAR_AGREE
+        return suspected and context.operator(fold(self.text[:_OPERATOR]))
+
     def _with_excerpt(self, finding: Finding) -> Finding:
         around = max(0, (EXCERPT - (finding.end - finding.start)) // 4)
         start = max(0, finding.start - around)
         excerpt = self.text[start : min(finding.end + around, start + 2 * EXCERPT)]
         if self.engine.config.scrub is not None:
             excerpt = self.engine.config.scrub(excerpt)
-        return Finding(
-            finding.detector,
-            finding.rule,
-            finding.category,
-            finding.weight,
-            finding.start,
-            finding.end,
-            " ".join(excerpt.split())[:EXCERPT],
-        )
+        return replace(finding, excerpt=" ".join(excerpt.split())[:EXCERPT])
 
     def _explained(self, findings: tuple[Finding, ...], fused: scoring.Fused) -> str:
         parts = [
@@ -226,6 +241,10 @@ class _Reading:
         return (
             f"{', '.join(parts) or 'no rule'}; rules {fused.rules}, statistics {fused.linear:.2f}"
         )
+
+
+def _scaled(weight: int) -> int:
+    return round(weight * scoring.OPERATOR)
 
 
 def _undone(decoder: Decoder, raw: str) -> Iterator[View]:

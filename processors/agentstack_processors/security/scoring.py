@@ -7,8 +7,9 @@ where it is sure, and ask for agreement in between.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from agentstack_processors.security.verdict import Finding, Scope
 
@@ -27,21 +28,37 @@ SCOPE_WEIGHTS: Mapping[str, Mapping[Scope, float]] = {
 LESSER = 0.4
 """Share of its weight that each finding after the heaviest adds."""
 
-RULES_ALONE = 40
-"""Rules that reach this raise an alert whatever the statistics say."""
-RULES_AGREE = 22
-"""Rules that reach this raise an alert if the statistics agree."""
+NEEDED = ((0.0, 60), (0.2, 50), (0.5, 25), (0.7, 20), (0.9, 10), (0.93, 0))
+"""By statistical value, what rules must reach for an alert; in between, on the line between two.
+Where a text reads harmless, only rules that are sure; where it reads like an attack, any; and from
+0.93 (in a thousand harmless texts fewer than one) none."""
+UNJUDGED = 0.35
+"""The statistical value of every text while the statistics are switched off."""
 LINEAR_AGREE = 0.5
-"""A statistical score of this agrees (at most 1 % of harmless texts reach it)."""
-LINEAR_ALONE = 0.93
-"""A statistical score of this raises an alert by itself."""
+"""A statistical value of this is a finding (at most 1 % of harmless texts reach it)."""
 LINEAR_WEIGHT = 40
 """Score of a statistical value of 1 that nothing else supports."""
 AGREEMENT = 25
 """What a statistical value of 1 adds to what the rules found."""
+TRADE = 0.3
+"""How much of its value a text loses that is full of the words of those who write about attacks."""
 SILENT = 29
 """Highest score that is no alert."""
-RAISED: Mapping[Scope, float] = {"system": 0.04, "assistant": 1.0}
+OPERATOR = 0.6
+"""Factor on all weights in a text that reads like a system prompt and promises no lawlessness."""
+OPERATOR_LINEAR = 0.45
+"""The statistics say at most so much of such a text: it orders an assistant about by its nature."""
+PAYLOADS = frozenset({"data_exfiltration", "obfuscation"})
+"""Categories of what is no sentence: the statistics cannot judge it."""
+EVIDENT = 42
+"""The weight from which such a finding is enough."""
+OPERATOR_LESSER = 0.15
+"""`LESSER` in such a text: it is long and speaks of rules all the time."""
+LAWLESS = 2
+"""So many different marks of a jailbreak are more than operators write."""
+MARK = 28
+"""The least weight of such a mark."""
+RAISED: Mapping[Scope, float] = {"system": 0.12, "assistant": 1.0}
 """How much more certain the statistics must be in these scopes; 1 switches them off."""
 
 
@@ -65,15 +82,19 @@ def scope_weight(category: str, scope: Scope, own: Mapping[Scope, float]) -> flo
     return own.get(scope, SCOPE_WEIGHTS.get(category, {}).get(scope, 1.0))
 
 
-def combined(findings: Sequence[Finding]) -> int:
+def combined(findings: Sequence[Finding], lesser: float = LESSER) -> int:
     """One figure for all findings of rules and YARA: the heaviest, and a share of each other.
 
     Several findings in the same words are one argument, not several.
+
+    Args:
+        findings: Of rules and YARA.
+        lesser: The share of each after the heaviest.
     """
     total, counted = 0.0, list[Finding]()
     for finding in sorted(findings, key=lambda each: -each.weight):
         if not any(_same(finding, each) for each in counted):
-            total += finding.weight * (LESSER if counted else 1)
+            total += finding.weight * (lesser if counted else 1)
             counted.append(finding)
     return min(100, round(total))
 
@@ -84,27 +105,61 @@ def _same(one: Finding, other: Finding) -> bool:
     return together > shorter / 2
 
 
-def fused(rules: int, linear: float, scope: Scope) -> Fused:
+def lawless(findings: Sequence[Finding]) -> bool:
+    """Whether there are as many marks of a jailbreak as no system prompt has."""
+    marks = [each for each in findings if each.category == "jailbreak" and each.weight >= MARK]
+    return len(marks) >= LAWLESS
+
+
+def evident(findings: Sequence[Finding], own: Container[str] = ()) -> bool:
+    """Whether a finding is enough whatever the statistics say.
+
+    Args:
+        findings: Of rules and YARA.
+        own: Ids of the user's own rules: their weights mean what they say.
+    """
+    return any(
+        each.weight >= (SILENT + 1 if each.rule in own else EVIDENT)
+        and (each.rule in own or each.category in PAYLOADS)
+        for each in findings
+    )
+
+
+def fused(
+    rules: int,
+    linear: float,
+    scope: Scope,
+    trade: float = 1.0,
+    *,
+    operator: bool = False,
+    sure: bool = False,
+) -> Fused:
     """The score of a text.
 
     Args:
         rules: What `combined` said.
         linear: The statistical value, 0 to 1.
         scope: Where the text stands.
+        trade: 1, or less the more the text speaks about attacks (`context.about`).
+        operator: Whether the text reads like a system prompt.
+        sure: Whether a finding is enough by itself (`evident`).
     """
-    linear = linear if RAISED.get(scope, 0.0) == 0.0 else _raised(linear, RAISED[scope])
-    score = rules
-    if linear >= LINEAR_AGREE and rules >= RULES_AGREE:
-        score = max(SILENT + 1, round(rules + AGREEMENT * linear))
-    elif linear >= LINEAR_ALONE:
-        score = max(SILENT + 1, round(LINEAR_WEIGHT * linear + rules))
-    elif rules < RULES_ALONE:
-        score = min(rules, SILENT)
-    return Fused(min(100, score), rules, linear)
+    linear = max(0.0, linear - RAISED.get(scope, 0.0) - TRADE * (1.0 - trade))
+    linear = min(linear, OPERATOR_LINEAR) if operator else linear
+    score = float(rules)
+    if linear >= LINEAR_AGREE:
+        score = max(rules + AGREEMENT * linear, LINEAR_WEIGHT * linear)
+    alert = sure or rules >= needed(linear)
+    score = max(SILENT + 1, score) if alert else min(SILENT, score)
+    return Fused(min(100, round(score)), rules, linear)
 
 
-def _raised(linear: float, by: float) -> float:
-    return max(0.0, linear - by)
+def needed(linear: float) -> float:
+    """What rules must reach for an alert, given a statistical value."""
+    for (low, most), (high, least) in pairwise(NEEDED):
+        if linear < high:
+            return most + (least - most) * (linear - low) / (high - low)
+    return NEEDED[-1][1]
 
 
-__all__ = ["Fused", "combined", "fused", "scope_weight"]
+__all__ = ["Fused", "combined", "evident", "fused", "lawless", "needed", "scope_weight"]

@@ -58,6 +58,7 @@ class YaraPack:
             except yara_x.CompileError as error:
                 raise ConfigError(_explained(name, str(error))) from error
         self._rules = compiler.build()
+        self.ids = frozenset(f"yara.{rule.identifier}" for rule in self._rules)
         self._local = threading.local()
 
     def scan(self, data: bytes) -> Iterator[YaraHit]:
