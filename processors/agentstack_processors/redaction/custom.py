@@ -43,6 +43,8 @@ class Custom:
         compiled = _compiled(f"redaction custom {self.name}", self.regex)
         if not 0 <= self.group <= compiled.groups:
             raise ConfigError(f"redaction custom {self.name}: there is no group {self.group}")
+        if not all(self.literals):
+            raise ConfigError(f"redaction custom {self.name}: an empty literal is in every text")
         if compiled.match("") is not None:
             raise ConfigError(f"redaction custom {self.name}: matches nothing at all, everywhere")
 

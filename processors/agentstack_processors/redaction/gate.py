@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from agentstack_processors.redaction.folding import TABLE
+from agentstack_processors.redaction.needles import Needles
 from agentstack_processors.redaction.patterns import phones
 from agentstack_processors.redaction.patterns.row import Pattern, at_literals, every
 from agentstack_processors.redaction.reading import Reading
 
-_STEMS = (b"pass", b"key", b"secret", b"token", b"auth", b"cred", b"hook")
 _KEY = 3  # characters of a prefix by which rows are looked up
 _ROOT = b"AA00"  # stands in every form that has no number of six digits
 
@@ -37,14 +38,26 @@ class Gate:
             for literal in pattern.literals:
                 self._register(literal, pattern)
         rest = [pattern for pattern in patterns if pattern not in tokens]
-        self._literals = [(p, p.literals) for p in rest if p.literals]
+        self._signs = [p for p in rest if p.literals and max(map(len, p.literals)) == 1]
+        self._literals = [p for p in rest if p.literals and p not in self._signs]
         rest = [pattern for pattern in rest if not pattern.literals]
         self._numbers = [p for p in rest if p.shapes or p.near]
         rest = [pattern for pattern in rest if pattern not in self._numbers]
         self._forms = [(p, p.forms) for p in rest if p.forms and not _rooted(p)]
         self._rooted = [(p, p.forms) for p in rest if p.forms and _rooted(p)]
-        self._words = [(p, tuple((n, _stem(n)) for n in p.words)) for p in rest if p.words]
+        self._words = [(p, frozenset(p.words)) for p in rest if p.words]
         self._always = [p for p in rest if not (p.forms or p.words)]
+        self._folded = [(p, frozenset(map(_fold, p.literals))) for p in self._literals]
+        self._needles = Needles(
+            [needle for _, needles in (*self._words, *self._folded) for needle in sorted(needles)]
+        )
+        self._by_needle: dict[bytes, list[Pattern]] = {}
+        for pattern, needles in (*self._words, *self._folded):
+            for needle in needles:
+                self._by_needle.setdefault(needle, []).append(pattern)
+        self._near = Needles(
+            [word for p in self._numbers if not _asks_itself(p) for word in p.words]
+        )
 
     def _register(self, literal: str, pattern: Pattern) -> None:
         head = literal[:_KEY]
@@ -58,18 +71,13 @@ class Gate:
         """The rows whose necessary conditions the text meets, in the order of the table."""
         met = list(self._always)
         text = reading.text
-        for pattern, literals in self._literals:
-            for literal in literals:
-                if literal in text:
-                    met.append(pattern)
-                    break
-        folded = reading.folded
-        stems = {stem for stem in _STEMS if stem in folded}
-        for pattern, needles in self._words:
-            for needle, stem in needles:
-                if (not stem or stem in stems) and (needle == stem or needle in folded):
-                    met.append(pattern)
-                    break
+        met += [pattern for pattern in self._signs if _any_sign(pattern.literals, text)]
+        for needle in self._needles.within(reading.folded):
+            met += [
+                pattern
+                for pattern in self._by_needle[needle]
+                if not pattern.literals or _any_sign(pattern.literals, text)
+            ]
         if reading.runs:
             self._with_tokens(reading, met)
         if reading.clusters:
@@ -105,21 +113,20 @@ class Gate:
 
     def _with_numbers(self, reading: Reading, met: list[Pattern]) -> None:
         numbers = reading.numbers
+        words: set[bytes] | None = None
         for pattern in self._numbers:
             if pattern.shapes and not _any_of(pattern.shapes, numbers):
                 continue
             if pattern.context:
                 if not pattern.context.isdisjoint(reading.context):
                     met.append(pattern)
-            elif pattern.near:
-                if _any_of(pattern.words, reading.near):
-                    met.append(pattern)
-            elif (
-                not pattern.words
-                or pattern.search is phones.in_context  # asks for its words itself
-                or _any_of(pattern.words, reading.folded)
-            ):
-                met.append(pattern)
+                continue
+            if not _asks_itself(pattern):
+                if words is None:
+                    words = self._near.within(reading.near)
+                if words.isdisjoint(pattern.words):
+                    continue
+            met.append(pattern)
         _meet(self._forms, reading.number_forms, met)
 
 
@@ -142,5 +149,17 @@ def _rooted(pattern: Pattern) -> bool:
     return all(_ROOT in form for form in pattern.forms)
 
 
-def _stem(needle: bytes) -> bytes:
-    return next((stem for stem in _STEMS if stem in needle), b"")
+def _asks_itself(pattern: Pattern) -> bool:
+    """Whether there are no words to be asked for here."""
+    return not pattern.words or bool(pattern.context) or pattern.search is phones.in_context
+
+
+def _any_sign(literals: tuple[str, ...], text: str) -> bool:
+    for literal in literals:  # noqa: SIM110  # see above
+        if literal in text:
+            return True
+    return False
+
+
+def _fold(literal: str) -> bytes:
+    return literal.encode("latin-1", "replace").translate(TABLE)

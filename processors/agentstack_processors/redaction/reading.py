@@ -14,7 +14,7 @@ from agentstack_processors.redaction.folding import TABLE
 # Numbers with what people put between digits, in the folded text. Six digits at least.
 _CLUSTER = re.compile(rb"0(?:[\-()/]{0,3}0){5,63}")
 _WORD = re.compile(rb"[a-z]{2,}")
-BEFORE = 56  # characters before a number in which a word says what it is
+BEFORE = 72  # characters before a number in which a word says what it is
 VALUE = 10  # characters; no credential without a form of its own is shorter
 RUN = 16  # characters; no token of a provider is shorter
 _IN_RUN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
@@ -106,7 +106,7 @@ class Reading:
 
     @property
     def near(self) -> bytes:
-        """What stands not far before the clusters, folded."""
+        """What stands not far before the clusters, folded and closed by a quote."""
         if self._near is None:
             windows: list[tuple[int, int]] = []
             first, last = 0, -1
@@ -117,7 +117,8 @@ class Reading:
                 last = end
             windows.append((first, last))
             folded = self.folded
-            self._near = b"\n".join(folded[start:end] for start, end in windows if end > 0)
+            pieces = [folded[start:end] for start, end in windows if end > 0]
+            self._near = b'"'.join((*pieces, b""))
         return self._near
 
     @property
