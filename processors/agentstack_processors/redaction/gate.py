@@ -27,9 +27,10 @@ class Gate:
 
     Args:
         patterns: Rows of the table, in its order.
+        fast: False: without RE2, even where it is installed.
     """
 
-    def __init__(self, patterns: tuple[Pattern, ...]) -> None:
+    def __init__(self, patterns: tuple[Pattern, ...], *, fast: bool = True) -> None:
         self._ranks = {id(pattern): rank for rank, pattern in enumerate(patterns)}
         tokens = [pattern for pattern in patterns if pattern.token and pattern.literals]
         self._prefixes: dict[str, list[Pattern]] = {}
@@ -49,14 +50,16 @@ class Gate:
         self._always = [p for p in rest if not (p.forms or p.words)]
         self._folded = [(p, frozenset(map(_fold, p.literals))) for p in self._literals]
         self._needles = Needles(
-            [needle for _, needles in (*self._words, *self._folded) for needle in sorted(needles)]
+            [needle for _, needles in (*self._words, *self._folded) for needle in sorted(needles)],
+            fast=fast,
         )
         self._by_needle: dict[bytes, list[Pattern]] = {}
         for pattern, needles in (*self._words, *self._folded):
             for needle in needles:
                 self._by_needle.setdefault(needle, []).append(pattern)
         self._near = Needles(
-            [word for p in self._numbers if not _asks_itself(p) for word in p.words]
+            [word for p in self._numbers if not _asks_itself(p) for word in p.words],
+            fast=fast,
         )
 
     def _register(self, literal: str, pattern: Pattern) -> None:

@@ -40,17 +40,25 @@ _STRONG = re.compile(
     rb"(?![a-z])(?!-(?:ids?|count|code|type|model|app|version|os|sdk|size|price|plan|users?)[^a-z])"
 )
 _INITIAL = re.compile(rb"(?<![a-z])[mtfp]:-?\(?\Z")
-_SEEDS = frozenset(
+# Words of which one has to be there for the expressions above to match.
+_STRONG_SEEDS = frozenset(
     b"""
     phone phones phonenr phoneno tel telefon telefono telefone telefoon telephone mobile mobil
-    mobiles cell cellular celular fax telefax whatsapp app handy fono vil telfon gsm sms
-    hotline landline puhelin rufnummer viber voicemail pager ph mob call recall calls called
-    calling dial dialing dialled dialed number numbers ring reach reached contact contacts
-    contacted contacting text texting texted answering answer registered message messages
-    messaged office desk home work direct line anrufen rufen appelez appeler llame llamar
-    llama ligue ligar chiama chiamare chiamami bel bellen soita
+    mobiles cell cellphone cellular celular fax telefax whatsapp app handy fono vil telfon gsm
+    sms hotline landline puhelin rufnummer viber voicemail pager ph mob
     """.split()
 )
+_WEAK_SEEDS = frozenset(
+    b"""
+    call recall calls called calling dial dialing dialled dialed number numbers ring reach
+    reached contact contacts contacted contacting text texting texted answering answer
+    registered message messages messaged office desk home work direct line cell emergency
+    anrufen rufen appelez appeler llame llamar llama ligue ligar chiama chiamare chiamami bel
+    bellen soita
+    """.split()
+)
+_SEEDS = _STRONG_SEEDS | _WEAK_SEEDS
+_BEGINNINGS = (b"telef", b"mobiln", b"handyn", b"puhelin")
 _ENDINGS = (
     b"phone",
     b"phones",
@@ -113,7 +121,7 @@ def in_context(pattern: Pattern, reading: Reading) -> Iterator[Span]:
     """Numbers with a word for telephones near by, in lists of them too."""
     text, folded, last = reading.text, reading.folded, -99
     plain = text.isascii()
-    composed = any(word.endswith(_ENDINGS) for word in reading.context)
+    composed = any(map(_is_composed, reading.context))
     for first, behind in reading.unnamed:
         listed = first - last <= 12
         # The cheapest question first: most numbers have no such word before or behind.
@@ -167,15 +175,22 @@ def _behind(behind: bytes, *, grouped: bool) -> bool:
 
 
 def _composed(reading: Reading, start: int) -> bool:
-    return any(word.endswith(_ENDINGS) for word in reading.words_before(start))
+    return any(map(_is_composed, reading.words_before(start)))
+
+
+def _is_composed(word: bytes) -> bool:
+    return word.endswith(_ENDINGS) or word.startswith(_BEGINNINGS)
 
 
 def _named(reading: Reading, start: int, end: int, *, grouped: bool) -> bool:
     folded = reading.folded
     near = folded[max(0, start - _REACH) : start]
-    if grouped and (_WEAK.search(near) or _INITIAL.search(near)):
+    words = reading.words_before(start)
+    weak = grouped and not _WEAK_SEEDS.isdisjoint(words)
+    if (weak and _WEAK.search(near)) or (grouped and _INITIAL.search(near, max(0, len(near) - 4))):
         return True
-    if any(_GAP.match(near, strong.end()) for strong in _STRONG.finditer(near)):
+    strong = not _STRONG_SEEDS.isdisjoint(words) or _composed(reading, start)
+    if strong and any(_GAP.match(near, found.end()) for found in _STRONG.finditer(near)):
         return True
     if _behind(folded[end : end + 16], grouped=grouped):
         return True
