@@ -74,7 +74,7 @@ class Bench:
     def start(self, **settings: Any) -> SecurityWorker:
         batches = settings.pop("loop", LOOP)
         process = settings.pop("process", None)
-        process = process or offload.Config(nice=1, cpu_seconds=1.0, wall_seconds=60.0)
+        process = process or offload.Config(nice=1, cpu_seconds=0.5, wall_seconds=60.0)
         config = Config(baselines=self.folder / "baselines.bin", process=process, **settings)
         child = Offload(DETECTOR, (str(self.folder),), process, name="detection")
         handler = SecurityHandler(self.store, self.live, config, child)
@@ -150,7 +150,7 @@ def test_a_store_that_is_away_is_waited_for_and_nothing_is_judged_twice(
 
 @pytest.mark.parametrize(
     ("poison", "why"),
-    [("kill", "was killed by signal 9"), ("hang", "took over 1 s of CPU"), ("raise", "not do")],
+    [("kill", "was killed by signal 9"), ("hang", "took over 0.5 s of CPU"), ("raise", "not do")],
 )
 def test_a_poisoned_span_is_a_dead_letter_and_its_neighbours_are_judged(
     bench: Bench, poison: str, why: str
