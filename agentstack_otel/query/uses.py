@@ -11,8 +11,9 @@ from agentstack_processors.cost.attributes import DETAILS, WANTED
 from agentstack_processors.cost.book import Key, Place
 from agentstack_processors.cost.calls import BOUNDARIES, CALLS, Link, Read, Where, said, use_of
 from agentstack_processors.cost.usage import read
+from agentstack_processors.verdicts import Reject
 
-_IDS = 2_000  # of one query; their bounds are a range only while there are few
+_IDS = 500  # of one query; their bounds are a range only while there are few
 _DAY = 86_400_000_000_000
 END = (1 << 63) - 1 - 2_000_000_000 * 1_000_000_000  # beyond what the engine's times reach
 
@@ -81,7 +82,13 @@ def _spans(store: Store, project: str, ids: Sequence[str]) -> list[Row]:
     if not bounds["known"]:
         return []
     first, last = int(bounds["first_ns"]), int(bounds["last_ns"])
-    return _rows(store, project, ids, first, last + _DAY, uses=False)
+    try:
+        return _rows(store, project, ids, first, last + _DAY, uses=False)
+    except Reject:  # traces too large for one answer
+        if len(ids) == 1:
+            raise
+        half = len(ids) // 2
+        return _spans(store, project, ids[:half]) + _spans(store, project, ids[half:])
 
 
 def _rows(

@@ -52,13 +52,13 @@ class Config:
 
     Attributes:
         overrides: The user's own prices, from `agentstack_processors.cost.overrides.parse`.
-        most_spans: Spans whose place in their trace is kept in memory; about 400 bytes each.
+        most_spans: Spans whose place in their trace is kept in memory; about 700 bytes each.
         budget_seconds: Least time between two looks at the budgets.
         worker: Of the loop. Sums may be a second old, so batches are larger than the writer's.
     """
 
     overrides: Overrides = NO_OVERRIDES
-    most_spans: int = 200_000
+    most_spans: int = 100_000
     budget_seconds: float = 2.0
     worker: loop.Config = field(
         default_factory=lambda: loop.Config(

@@ -24,6 +24,7 @@ Key = tuple[str, str]
 """Project and trace id."""
 
 _PER_TRACE = 20_000  # spans remembered of one trace; a larger one is settled by what came first
+_TRACE = 3  # spans that a trace weighs as much as, apart from its spans
 _DEEPEST = 1_000  # spans above a use that are asked whose it is
 _NOTHING: Said = ("", "", "")
 
@@ -130,7 +131,7 @@ class TraceBook:
         most_spans: Spans remembered over all traces.
     """
 
-    def __init__(self, horizon: int = 0, most_spans: int = 200_000) -> None:
+    def __init__(self, horizon: int = 0, most_spans: int = 100_000) -> None:
         self.horizon = horizon
         self._most = most_spans
         self._spans = 0
@@ -193,12 +194,13 @@ class TraceBook:
         trace = self._traces.get(key)
         if trace is None:
             trace = self._traces[key] = Trace()
+            self._spans += _TRACE
         return trace
 
     def _forget(self) -> None:
         while self._spans > self._most and len(self._traces) > 1:
             _, oldest = self._traces.popitem(last=False)
-            self._spans -= len(oldest.parents)
+            self._spans -= len(oldest.parents) + _TRACE
             # Whatever started before this may be of a trace that was here once.
             self.horizon = max(self.horizon, oldest.touched)
 
