@@ -78,10 +78,7 @@ class Delivery(loop.Worker):
 
     def start(self) -> None:
         """As `Worker.start`; then the channels."""
-        if self._outbox is not None:
-            dropped = self._outbox.forget_others(each.channel.name for each in self.senders)
-            if dropped:
-                logger.warning("%d messages for channels that are no more are dropped", dropped)
+        self._forget_others()
         super().start()
         for sender in self.senders:
             sender.start()
@@ -97,6 +94,17 @@ class Delivery(loop.Worker):
         if self._outbox is not None and done:
             self._outbox.close()
         return done
+
+    def _forget_others(self) -> None:
+        if self._outbox is None:
+            return
+        try:
+            dropped = self._outbox.forget_others(each.channel.name for each in self.senders)
+        except Retry as fault:  # at the next start, then
+            logger.warning("what waits for channels that are no more is kept: %s", fault)
+            return
+        if dropped:
+            logger.warning("%d messages for channels that are no more are dropped", dropped)
 
     def channels(self) -> dict[str, str]:
         """For /health: each channel, "ok" or why it waits."""

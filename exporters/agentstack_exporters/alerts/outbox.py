@@ -68,7 +68,10 @@ class Outbox:
         try:
             self._connection = _open(path)
         except (sqlite3.Error, OSError) as error:
-            raise ConfigError(f"the outbox of alerts {path} cannot be used: {error}") from error
+            raise ConfigError(
+                f"the outbox of alerts {path} cannot be used: {error}; move it away to begin with"
+                " an empty one"
+            ) from error
 
     def put(self, wanted: Iterable[tuple[Told, list[Channel]]], now: float) -> int:
         """Take in alerts with the channels they go to; returns how many entries were new.

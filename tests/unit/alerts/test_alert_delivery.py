@@ -22,6 +22,7 @@ from agentstack_exporters.alerts.webhook import DELIVERY, SIGNATURE, Webhook, si
 from agentstack_exporters.log.sqlite import Config as LogConfig
 from agentstack_exporters.log.sqlite import SqliteLog
 from agentstack_processors.security.alert import Alert
+from agentstack_processors.verdicts import ConfigError
 
 from agentstack_otel.workers.delivery import Delivery, DeliveryMetrics
 from tests.fakes.receivers import Receiver, receiver
@@ -279,6 +280,14 @@ def test_a_message_whose_due_time_is_absurd_is_due_now(tmp_path: Path) -> None:
     outbox.put([(alert().as_json(), [channel])], 1e9)  # then the clock was set back by years
     assert outbox.take("hook", 5e8) is not None
     outbox.close()
+
+
+def test_an_outbox_that_is_none_is_named_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "delivery.db"
+    path.write_bytes(b"not a database" * 100)
+    with pytest.raises(ConfigError, match=r"delivery\.db cannot be used: .*; move it away"):
+        Outbox(path)
+    assert path.read_bytes() == b"not a database" * 100
 
 
 def test_messages_of_a_channel_that_is_no_more_are_dropped(bench: Bench) -> None:
