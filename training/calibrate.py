@@ -16,7 +16,7 @@ RATES = ((0.3, 0.0), (0.1, 0.2), (0.01, 0.5), (0.001, 0.9), (0.0001, 0.99), (0.0
 FOLDS = 4
 _SURE = 0.01  # rarer shares than this are extrapolated
 # Texts about attacks and about rules are for the fusion to judge; calibrated is on daily traffic.
-_APART = ("security_prose", "made-prose", "made-system", "made-trigger")
+_APART = ("security_prose", "made-prose", "made-systems", "made-trigger")
 
 Knots = tuple[tuple[tuple[float, ...], tuple[float, ...]], ...]
 

@@ -16,15 +16,15 @@ from training.corpora import Text
 from training.grammar import Grammar
 
 ATTACKS = (
-    ("attacks", "direct", 1600),
-    ("attacks", "indirect", 500),
+    ("attacks", "direct", 2000),
+    ("attacks", "indirect", 900),
     ("personas", "jailbreak", 900),
-    ("languages", "foreign", 500),
+    ("languages", "foreign", 700),
 )
 BENIGN = (
     ("trigger", 1800),
-    ("prose", 900),
-    ("system", 900),
+    ("prose", 1500),
+    ("systems", 1200),
     ("mail", 600),
     ("chat", 600),
     ("foreign", 400),
@@ -32,7 +32,7 @@ BENIGN = (
     ("review", 200),
     ("notice", 400),
 )
-_EVERYDAY = 2600
+_EVERYDAY = 3000
 _BURIED = 900
 _DOCUMENTS = 900
 _RECORDS = 400
