@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs of AgentDojo's suites without a model: a program for an interpreter that has `agentdojo`.
 
-Prints one JSON line for each user task × injection task whose poisoned text the user task's right
+Prints one JSON line for each user task and injection task whose poisoned text the user task's right
 tool calls meet: the user's prompt, those calls with clean and with poisoned results, and the calls
 that a hijacked agent makes. Attack templates take turns; `--template NAME` fixes one::
 

@@ -37,6 +37,7 @@ _STAYS = 20
 _MODIFIED = 0.6745
 _MEAN_TO_SIGMA = 1.2533
 _MOST_TOOLS = 200
+_USES = 15
 _PLAIN = 1e-9
 
 
@@ -62,7 +63,7 @@ class Config:
     latency_floor: float = 0.3
     tokens_floor: float = 2_000
     cost_floor: float = 0.01
-    tool_warm_up: int = 50
+    tool_warm_up: int = 100
 
     def validate(self) -> None:
         """Raises ConfigError that names the setting that is wrong."""
@@ -163,12 +164,12 @@ class Baselines:
         if len(tools) >= _MOST_TOOLS:
             return None
         tools[tool] = 1
-        if used < self.config.tool_warm_up or len(tools) > used / 5:
+        if used < self.config.tool_warm_up or len(tools) > used / _USES:
             return None
         return Sign(
             "anomaly.new-tool",
             "anomaly",
-            50 if acts(tool) else 35,
+            45 if acts(tool) else 35,
             f"{tool[:80]} was never used here in {used} calls before",
             tool[:80],
             (("tool", tool[:80]), ("calls", str(used))),

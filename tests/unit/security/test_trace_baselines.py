@@ -87,10 +87,10 @@ def test_tokens_and_cost_are_watched_too(tokens: int, cost: float, rule: str) ->
 
 def test_a_tool_never_used_before_is_news_once_and_only_after_the_warm_up() -> None:
     baselines = Baselines()
-    assert all(baselines.tool(_took(1), f"tool_{n % 3}") is None for n in range(80))
+    assert all(baselines.tool(_took(1), f"tool_{n % 3}") is None for n in range(150))
     first = baselines.tool(_took(1), "delete_database")
     assert first is not None
-    assert first.score == 50
+    assert first.score == 45
     assert baselines.tool(_took(1), "delete_database") is None
     assert Baselines().tool(_took(1), "delete_database") is None
 
@@ -98,7 +98,7 @@ def test_a_tool_never_used_before_is_news_once_and_only_after_the_warm_up() -> N
 def test_what_was_learned_survives_as_bytes_and_rubbish_changes_nothing() -> None:
     baselines = Baselines()
     _signs(baselines, _usual(200))
-    for number in range(60):
+    for number in range(120):
         baselines.tool(_took(1), f"tool_{number % 2}")
     restored = Baselines()
     assert restored.load(baselines.dump())
