@@ -16,6 +16,9 @@ FORESEEN = 0.25
 ABOUT = (1.0, 0.9, 0.7, 0.5, 0.4)
 """Factor by how many different words of the trade the whole text uses."""
 LEAST = 0.25
+SENTENCES = 0.9
+"""Share of letters, spaces and punctuation in what people write."""
+_PLAIN = " \n\t.,;:!?'\"-()*#\u2019\u201c\u201d\u3002\uff0c\u3001"
 
 _NEGATION = re.compile(
     r"(?:\bnever|\bnot|n't|\bcannot|\bwithout|\brefus\w+ to|\bdecline to|\bavoid|\bunable to"
@@ -101,6 +104,14 @@ def about(text: str) -> float:
     """The factor of a text that uses the words of the trade."""
     words = {match[0][:8] for match in _TRADE.finditer(text)}
     return ABOUT[min(len(words), len(ABOUT) - 1)]
+
+
+def sentences(text: str) -> bool:
+    """Whether `text` is made of words, unlike code, tables and dumps."""
+    plain = sum(char.isalpha() or char in _PLAIN for char in text)
+    words = text.split()
+    different = len(set(words)) >= len(words) / 4
+    return plain >= SENTENCES * len(text) and different
 
 
 def operator(text: str) -> bool:

@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One text being judged: what all detectors find in it, weighed where it matters.
+
+Weighing the words around a match costs more than finding it, and most matches never add up to an
+alert. So all are first taken at their full weight; only if that were an alert are they weighed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from agentstack_processors.security import context, scoring
+from agentstack_processors.security.normalise import View, fold, view
+from agentstack_processors.security.rules import Rule
+from agentstack_processors.security.ruleset import Hit, RuleSet
+from agentstack_processors.security.statistics import NgramScorer
+from agentstack_processors.security.verdict import CLEAN, EXCERPT, Finding, Scope, Verdict
+from agentstack_processors.security.yara import YaraHit, YaraPack
+
+STATISTICS = "statistics"
+"""The id under which the statistical score is found and switched off."""
+DEPTH = 2
+"""How many disguises inside one another are undone."""
+VIEWS = 12
+"""How many undone readings of one window are looked at."""
+DISGUISED = 1.15
+"""Factor on the weight of what was found only after a disguise was undone."""
+_SENTENCES = ("base64", "ascii85", "hex", "binary", "escapes", "selectors", "percent", "entities")
+"""Disguises that hide whole sentences: the statistics look at them, and for further disguises."""
+_ABOUT = 24_576
+"""Characters that are asked whether a text is about attacks, or a system prompt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detectors:
+    """What a text is judged by.
+
+    Attributes:
+        rules: Compiled rules.
+        yara: Compiled YARA rules.
+        statistics: The score, or None if it is switched off.
+        off: Ids that are switched off.
+        own: Ids of the user's own rules.
+        scrub: What excerpts go through.
+    """
+
+    rules: RuleSet
+    yara: YaraPack
+    statistics: NgramScorer | None
+    off: frozenset[str]
+    own: frozenset[str]
+    scrub: Callable[[str], str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """A rule at `start:end` of `reading`, or, without a reading, of the original text."""
+
+    rule: Rule
+    start: int
+    end: int
+    reading: View | None = None
+
+    @property
+    def disguise(self) -> str:
+        return "" if self.reading is None or self.reading.name == "text" else self.reading.name
+
+
+@dataclass(slots=True)
+class Reading:
+    """One text being judged: `read` each part, then ask for the `verdict`.
+
+    Args:
+        detectors: What to judge by.
+        text: What to judge.
+        scope: Where it stands.
+    """
+
+    detectors: Detectors
+    text: str
+    scope: Scope
+    _matches: list[_Match] = field(default_factory=list)
+    _yara: dict[str, Finding] = field(default_factory=dict)
+    _linear: float = 0.0
+    _linear_at: tuple[int, int] = (0, 0)
+
+    def read(self, start: int, end: int) -> None:
+        """Look at `text[start:end]` with all detectors."""
+        plain = view(self.text, start, end)
+        raw = self.text[start:end]
+        bits = self._rules_on(plain)
+        data = raw.encode("utf-8", "replace")
+        for hit in self.detectors.rules.raw_hits(raw, bits):
+            first, last = _characters(data, hit, raw.isascii())
+            self._matches.append(_Match(hit.rule, start + first, start + last))
+        self._yara_on(data, start, raw.isascii())
+        self._statistics_on(raw, start, None)
+        self._undo(plain, raw, bits, DEPTH)
+
+    def _rules_on(self, reading: View) -> int:
+        """Note what rules find; returns which stems occur."""
+        data = reading.text.encode("utf-8", "replace")
+        bits = self.detectors.rules.stems(data)
+        plain = reading.text.isascii()
+        for hit in self.detectors.rules.hits(data, bits):
+            self._matches.append(_Match(hit.rule, *_characters(data, hit, plain), reading))
+        return bits
+
+    def _yara_on(self, data: bytes, offset: int, plain: bool) -> None:
+        for hit in self.detectors.yara.scan(data):
+            if hit.rule in self.detectors.off or hit.rule in self._yara:
+                continue
+            factor = scoring.scope_weight(hit.category, self.scope, {})
+            weight = round(min(100.0, hit.weight * factor))
+            start, end = _characters(data, hit, plain)
+            if weight > 0:
+                place = (offset + start, offset + end)
+                self._yara[hit.rule] = Finding("yara", hit.rule, hit.category, weight, *place)
+
+    def _statistics_on(self, text: str, offset: int, hidden: View | None) -> None:
+        """The score of a part of the text, or of what was `hidden` in it."""
+        if self.detectors.statistics is None:
+            return
+        score = self.detectors.statistics.score(text)
+        value = score.value
+        if value >= scoring.LINEAR_AGREE and not context.sentences(text[score.start : score.end]):
+            value = min(value, scoring.CODE_LINEAR)
+        if value > self._linear:
+            self._linear = value
+            place = (offset + score.start, offset + score.end)
+            self._linear_at = place if hidden is None else (hidden.start, hidden.end)
+
+    def _undo(self, outer: View, raw: str, bits: int, depth: int) -> None:
+        """Look at what disguises hide; `raw` is the text `bits` were found in."""
+        left = VIEWS
+        for decoder in self.detectors.rules.decoders(bits, ascii_only=raw.isascii()):
+            for inner in decoder.undo(raw):
+                placed = _placed(inner, outer, depth == DEPTH)
+                inner_bits = self._rules_on(placed)
+                if inner.name in _SENTENCES:
+                    self._statistics_on(inner.undone, 0, placed)
+                    if depth > 1:
+                        self._undo(placed, inner.undone, inner_bits, depth - 1)
+                left -= 1
+                if left <= 0:
+                    return
+
+    # --- what it adds up to
+
+    def verdict(self) -> Verdict:
+        """What all detectors say together."""
+        weights = self._weighed(lambda _: 1.0)
+        fused = self._fused(list(weights.values()))
+        if fused.score > scoring.SILENT:
+            about = context.about(fold(self.text[:_ABOUT]))
+            weights = self._weighed(lambda match: _factor(match, about))
+            fused = self._fused(list(weights.values()), about)
+            operator = fused.score > scoring.SILENT and self._of_an_operator(weights)
+            if operator:
+                weights = {rule: _scaled(finding) for rule, finding in weights.items()}
+                fused = self._fused(list(weights.values()), about, operator=True)
+        return self._told(list(weights.values()), fused)
+
+    def _weighed(self, factor: Callable[[_Match], float]) -> dict[str, Finding]:
+        """The heaviest finding of each rule, and those of YARA."""
+        found = dict(self._yara)
+        plain = {match.rule.id for match in self._matches if not match.disguise}
+        for match in self._matches:
+            rule = match.rule
+            if match.disguise and rule.id in plain:
+                continue
+            value = rule.weight * scoring.scope_weight(rule.category, self.scope, rule.scopes)
+            weight = round(min(100.0, value * factor(match) * (DISGUISED if match.disguise else 1)))
+            known = found.get(rule.id)
+            if weight > 0 and (known is None or known.weight < weight):
+                place = (match.start, match.end)
+                if match.reading is not None:
+                    place = match.reading.span(*place)
+                found[rule.id] = Finding("rule", rule.id, rule.category, weight, *place)
+        return found
+
+    def _fused(
+        self, findings: list[Finding], about: float = 1.0, *, operator: bool = False
+    ) -> scoring.Fused:
+        lesser = scoring.OPERATOR_LESSER if operator else scoring.LESSER
+        rules = scoring.combined(findings, lesser)
+        linear = self._linear if self.detectors.statistics else scoring.UNJUDGED
+        sure = scoring.evident(findings, self.detectors.own)
+        return scoring.fused(rules, linear, self.scope, about, operator=operator, sure=sure)
+
+    def _of_an_operator(self, findings: dict[str, Finding]) -> bool:
+        if self.scope not in ("user", "system") or scoring.lawless(list(findings.values())):
+            return False
+        return context.operator(fold(self.text[:_ABOUT]))
+
+    def _told(self, findings: list[Finding], fused: scoring.Fused) -> Verdict:
+        if fused.linear >= scoring.LINEAR_AGREE and self.detectors.statistics:
+            weight = round(scoring.LINEAR_WEIGHT * fused.linear)
+            place = self._linear_at
+            findings.append(Finding("statistics", STATISTICS, "prompt_injection", weight, *place))
+        if not findings:
+            return CLEAN
+        findings.sort(key=lambda finding: (-finding.weight, finding.rule))
+        shown = tuple(self._with_excerpt(finding) for finding in findings)
+        return Verdict(fused.score, shown[0].category, shown, self._explained(shown, fused))
+
+    def _with_excerpt(self, finding: Finding) -> Finding:
+        around = max(0, (EXCERPT - (finding.end - finding.start)) // 4)
+        start = max(0, finding.start - around)
+        excerpt = self.text[start : min(finding.end + around, start + 2 * EXCERPT)]
+        if self.detectors.scrub is not None:
+            excerpt = self.detectors.scrub(excerpt)
+        return replace(finding, excerpt=" ".join(excerpt.split())[:EXCERPT])
+
+    def _explained(self, findings: tuple[Finding, ...], fused: scoring.Fused) -> str:
+        disguises = {match.rule.id: match.disguise for match in reversed(self._matches)}
+        parts = [
+            f"{each.rule} {each.weight}"
+            + (f" inside {disguises[each.rule]}" if disguises.get(each.rule) else "")
+            for each in findings[:5]
+            if each.detector != "statistics"
+        ]
+        if len(findings) > 5:
+            parts.append(f"{len(findings) - 5} more")
+        named = ", ".join(parts) or "no rule"
+        return f"{named}; rules {fused.rules}, statistics {fused.linear:.2f}"
+
+
+def _factor(match: _Match, about: float) -> float:
+    """How much of a rule's weight the words around the match leave."""
+    if match.reading is None or not match.rule.mention:
+        return 1.0
+    return about * context.factor(match.reading.text, match.start, match.end)
+
+
+def _scaled(finding: Finding) -> Finding:
+    return replace(finding, weight=round(finding.weight * scoring.OPERATOR))
+
+
+def _placed(inner: View, outer: View, first: bool) -> View:
+    """`inner`, which was read out of `outer`, with offsets into the original text."""
+    if not first:
+        return View(inner.name, inner.text, outer.original, outer.start, outer.end, exact=False)
+    start, end = outer.start + inner.start, outer.start + inner.end
+    return View(inner.name, inner.text, outer.original, start, end, inner.exact)
+
+
+def _characters(data: bytes, hit: Hit | YaraHit, plain: bool) -> tuple[int, int]:
+    """Byte offsets of a hit as offsets of characters."""
+    if plain:
+        return hit.start, hit.end
+    first = len(data[: hit.start].decode("utf-8", "ignore"))
+    return first, first + len(data[hit.start : hit.end].decode("utf-8", "ignore"))
+
+
+__all__ = ["STATISTICS", "Detectors", "Reading"]
