@@ -86,7 +86,7 @@ def parsed(data: bytes, name: str, path: str) -> Source:
     """The source in a file's bytes; `path` is for error messages."""
     lines: list[Line] = []
     kind: Kind | None = None
-    for number, raw in enumerate(data.split(b"\n"), 1):
+    for number, raw in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
         if not raw.strip():
             continue
         try:

@@ -73,6 +73,7 @@ class Outcome:
     texts: int = 0
     negatives: int = 0
     alarmed: int = 0
+    failed: int = 0
     total: Tally = field(default_factory=Tally)
     types: dict[str, Tally] = field(default_factory=dict)
     milliseconds: list[float] = field(default_factory=list)
@@ -96,6 +97,8 @@ class Outcome:
             "ms_per_text": round(sum(self.milliseconds) / max(1, len(self.milliseconds)), 4),
             "ms_p99": round(percentile(self.milliseconds, 0.99), 4),
         }
+        if self.failed:
+            shown["failed"] = self.failed
         if misses:
             shown["misses"] = [miss.as_json() for miss in self.misses[:misses]]
         return shown

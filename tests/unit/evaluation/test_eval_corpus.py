@@ -29,6 +29,7 @@ def test_labels_scopes_and_spans_are_read() -> None:
         (3, False, "user"),
     ]
     assert found.lines[0].text == "a\u2028b"
+    assert parsed(b'\xef\xbb\xbf{"text": "", "label": 0}', "n", "f").lines[0].number == 1
     spans = [[0, 2, "EMAIL"], {"start": 1, "end": 3, "type": "PERSON", "value": "bc"}]
     pii = parsed(json.dumps({"text": "abc", "spans": spans}).encode(), "n", "f")
     assert pii.kind == "pii"

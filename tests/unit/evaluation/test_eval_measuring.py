@@ -96,6 +96,19 @@ def test_types_that_are_not_looked_for_count_neither_way() -> None:
     assert told["precision"] == 0.0
 
 
+def test_a_text_that_breaks_the_judge_is_counted_and_the_rest_is_measured() -> None:
+    told = measure(
+        source(
+            {"text": "x" * 100 + "not json", "spans": [[0, 10, "EMAIL"]]},
+            pii([[0, 10, "EMAIL"]], [[0, 10, "EMAIL_ADDRESS"]]),
+        ),
+        Told(),
+    ).as_json(misses=1)
+    assert told["failed"] == 1
+    assert told["recall"] == 0.5
+    assert told["misses"][0]["what"] == "failed"
+
+
 def test_the_last_hundredth_is_the_slowest() -> None:
     assert percentile(list(range(1, 101)), 0.99) == 99
     assert percentile([5.0], 0.99) == 5.0
