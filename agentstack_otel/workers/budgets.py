@@ -27,14 +27,16 @@ _RAISED = (
     "SELECT alert_id, toUnixTimestamp64Nano(time) AS at FROM security_alerts FINAL"
     " WHERE category = {category:String} AND time >= fromUnixTimestamp64Nano({since:Int64}, 'UTC')"
 )
+_AGAIN = 3_600_000_000_000  # an older alert that is in the store was delivered
 _OLDEST = 63 * 86_400_000_000_000  # two months: this period and the one before
 
 
 class BudgetWatch:
     """Raises an alert for each threshold once a period, however often it looks.
 
-    An alert that is in the store already is published again once after a start, with the time it
-    had: a crash may have come between storing and delivering it, and delivery knows it by its id.
+    An alert of the last hour that is in the store already is published again once after a start,
+    with the time it had: a crash may have come between storing and delivering it, and delivery
+    knows it by its id.
 
     Args:
         store: Where budgets, costs and alerts are.
@@ -81,7 +83,7 @@ class BudgetWatch:
             found
             for budget in budgets.all_of(self._store)
             for found in self._due(budget, now)
-            if found.id not in self._published
+            if found.id not in self._published and now - found.time < _AGAIN
         ]
         if fresh and self._publish is not None:
             for found in fresh:
