@@ -89,7 +89,7 @@ class Gateway:
         keys = auth.KeyRing(config.keys)
         self._intake = intake.Intake(
             config.work,
-            pipeline.Pipeline(config.processing, redactor),
+            pipeline.Pipeline(config.processing, redactor, redacted=self.meters.redacted),
             log,
             self._admission,
             self.meters,

@@ -177,21 +177,22 @@ class _Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # grpc_hea
     def __init__(self, ready: Ready) -> None:
         self._ready = ready
 
-    def _status(self) -> Any:
+    async def _status(self) -> Any:
         serving = health_pb2.HealthCheckResponse
-        return serving(status=serving.SERVING if self._ready() else serving.NOT_SERVING)
+        ready = await asyncio.to_thread(self._ready)  # it may read a disk
+        return serving(status=serving.SERVING if ready else serving.NOT_SERVING)
 
     async def Check(self, request: Any, context: Any) -> Any:  # noqa: N802 - the service's name
         """Return SERVING while the gateway is ready, for the server and each OTLP service."""
         if request.service and request.service not in SERVICES:
             await context.abort(grpc.StatusCode.NOT_FOUND, "no such service")
-        return self._status()
+        return await self._status()
 
     async def Watch(self, _request: Any, context: Any) -> Any:  # noqa: N802 - the service's name
         """Send the status now and whenever it changes."""
         last = None
         while True:
-            status = self._status()
+            status = await self._status()
             if last is None or status.status != last.status:
                 await context.write(status)
                 last = status

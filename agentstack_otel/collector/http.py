@@ -168,11 +168,13 @@ class HttpApp:
         """Serve health and counters; everything else is not here."""
         path = scope["path"]
         if path == "/metrics":
-            await reply.send(200, meters.CONTENT_TYPE, self._counters.render())
+            # Gauges and dependencies may read a disk: not on the loop that takes requests.
+            counted = await asyncio.to_thread(self._counters.render)
+            await reply.send(200, meters.CONTENT_TYPE, counted)
         elif path == "/health/live":
             await reply.send(200, JSON, b'{"alive":true}')
         elif path in ("/health", "/health/ready"):
-            state = self._health()
+            state = await asyncio.to_thread(self._health)
             await reply.send(200 if state["ready"] else 503, JSON, json.dumps(state).encode())
         else:
             known = ", ".join(ROUTES)

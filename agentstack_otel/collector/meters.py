@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -43,6 +43,17 @@ class Meters:
             buckets=_BUCKETS,
             registry=self.registry,
         )
+        self._redactions = Counter(
+            "agentstack_redactions",
+            "Markers put in the place of what senders did not redact, by type",
+            ("type",),
+            registry=self.registry,
+        )
+        self._failures = Counter(
+            "agentstack_redaction_failures",
+            "Texts withheld because they could not be judged",
+            registry=self.registry,
+        )
         self._request = lru_cache(256)(self._requests.labels)
         self._item = lru_cache(64)(self._items.labels)
 
@@ -67,6 +78,14 @@ class Meters:
         self._item(signal, "accepted").inc(accepted)
         if rejected:
             self._item(signal, "rejected").inc(rejected)
+
+    def redacted(self, types: Mapping[str, int]) -> None:
+        """Count the markers that scrubbing put in; `REDACTION_FAILED` is what was withheld."""
+        for name, count in types.items():
+            if name == "REDACTION_FAILED":
+                self._failures.inc(count)
+            else:
+                self._redactions.labels(name).inc(count)
 
     def render(self) -> bytes:
         """Return the Prometheus text format."""

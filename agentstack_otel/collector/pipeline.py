@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import re
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -30,6 +32,7 @@ Signal = Literal["traces", "logs", "metrics"]
 METRICS_REASON = "metrics are not stored; send traces and GenAI log events"
 
 _NS = 1_000_000_000
+_MARKER = re.compile(rb"\[([A-Z][A-Z_]{1,30})(?:\]|:[0-9a-f]{4})")
 _NEWEST = int(datetime(2100, 1, 1, tzinfo=timezone.utc).timestamp()) * _NS
 _NOTHING = Checked(b"", 0, 0, ())
 # signal → (response message, name of its rejected counter in protobuf and in JSON)
@@ -107,8 +110,10 @@ class Pipeline:
         config: Config,
         redactor: Redactor | None = None,
         clock: Callable[[], int] = time.time_ns,
+        redacted: Callable[[Mapping[str, int]], None] = lambda _types: None,
     ) -> None:
         config.validate()
+        self._redacted = redacted
         self._retention = config.retention_days * 86_400 * _NS
         self._redactor = redactor
         self._clock = clock
@@ -146,8 +151,16 @@ class Pipeline:
             scrub: What `suspicious` said.
         """
         now = self._clock()
-        payload = self._scrubs[signal](checked.payload) if scrub else checked.payload
+        payload = checked.payload
+        if scrub:
+            payload = self._scrubs[signal](payload)
+            self._redacted(_markers(payload) - _markers(checked.payload))
         return Record(stamp(payload, project, now), checked.spans, now, project, signal)
+
+
+def _markers(payload: bytes) -> Counter[str]:
+    """How many markers of each type stand in a request."""
+    return Counter(found.decode() for found in _MARKER.findall(payload))
 
 
 def _scrubs(redactor: Redactor | None) -> Mapping[str, Scrub]:

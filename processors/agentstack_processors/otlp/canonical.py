@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import math
 import struct
+from collections import Counter
 from decimal import Decimal
 from typing import Any
 
@@ -20,7 +21,8 @@ from agentstack_processors.otlp.wire import LENGTH, Malformed, fields, read_vari
 from agentstack_processors.verdicts import Reject
 
 MAX_DEPTH = 256
-"""Levels of arrays and maps in one attribute; deeper ones are rejected."""
+"""Levels of arrays and maps in one attribute; spans with deeper ones are rejected."""
+_ITEMS = ("spans", "log_records")
 
 _STRING, _BOOL, _INT, _DOUBLE, _ARRAY, _KVLIST, _BYTES = (
     1 << 3 | LENGTH,
@@ -41,30 +43,56 @@ _ESCAPES = {
 _PLAIN_FROM, _PLAIN_TO = -6, 21  # where ECMAScript and ClickHouse begin to write an exponent
 
 
-def flatten(request: Any) -> None:
+class TooDeep(Reject):
+    """A value is nested deeper than MAX_DEPTH."""
+
+
+def flatten(request: Any) -> Counter[str]:
     """Rewrite, in place, each value of a loose request that is not a scalar or a flat array.
 
+    Spans and log records with a value that is nested deeper than MAX_DEPTH are deleted.
+
+    Returns:
+        How many were, by reason.
+
     Raises:
-        Reject: A value is malformed or nested deeper than MAX_DEPTH.
+        Reject: A value is malformed, or one outside of spans is nested too deep.
     """
-    _visit(request, repair=False)
+    faults: Counter[str] = Counter()
+    _visit(request, faults, repair=False)
+    return faults
 
 
-def repair(request: Any) -> None:
+def repair(request: Any) -> Counter[str]:
     """As `flatten`, and replace what is not UTF-8 by U+FFFD in every string of the request."""
-    _visit(request, repair=True)
+    faults: Counter[str] = Counter()
+    _visit(request, faults, repair=True)
+    return faults
 
 
-def _visit(message: Any, *, repair: bool) -> None:
+def _visit(message: Any, faults: Counter[str], *, repair: bool) -> None:
     """Walk a loose message; its depth is that of OTLP without values, about six."""
     if message.DESCRIPTOR.name == "AnyValue":
         _canonicalise(message)
     for field, value in message.ListFields():
         if field.message_type is not None:
+            if field.name in _ITEMS:
+                _visit_items(value, faults, repair=repair)
+                continue
             for inner in value if field.is_repeated else (value,):
-                _visit(inner, repair=repair)
+                _visit(inner, faults, repair=repair)
         elif repair and field.full_name in STRING_FIELDS:
             _repair_field(message, field, value)
+
+
+def _visit_items(items: Any, faults: Counter[str], *, repair: bool) -> None:
+    """Spans or log records: one that nobody could store does not take its neighbours along."""
+    for index in reversed(range(len(items))):
+        try:
+            _visit(items[index], faults, repair=repair)
+        except TooDeep as bad:  # noqa: PERF203 - as many as there are spans, none of them hot
+            faults[bad.reason] += 1
+            del items[index]
 
 
 def _repair_field(message: Any, field: Any, value: Any) -> None:
@@ -179,7 +207,7 @@ def _map(data: bytes, start: int, end: int, depth: int) -> str:
 
 def _check(depth: int) -> None:
     if depth > MAX_DEPTH:
-        raise Reject(f"an attribute is nested deeper than {MAX_DEPTH} levels")
+        raise TooDeep(f"an attribute is nested deeper than {MAX_DEPTH} levels")
 
 
 def _quoted(text: str) -> str:

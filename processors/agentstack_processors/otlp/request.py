@@ -82,17 +82,19 @@ def count_data_points(payload: bytes) -> int:
 
 
 def _check(payload: bytes, window: Window, flat: Any, loose: Any, prune: Prune) -> Checked:
-    request = _parse(payload, flat, loose)
-    kept, faults = prune(request, window)
+    request, faults = _parse(payload, flat, loose)
+    kept, unfit = prune(request, window)
     # Nothing behind the gateway can read fields unknown to this OTLP version: they could not be
     # redacted, and groups or known fields of a wrong wire type make ClickHouse refuse a batch.
     request.DiscardUnknownFields()
     try:
         encoded: bytes = request.SerializeToString()
     except EncodeError:
-        request = _parse(payload, flat, loose)  # again: discarding emptied the deep values
+        request, faults = _parse(payload, flat, loose)  # again: discarding emptied the deep values
         prune(request, window)
-        encoded = _flattened(request, flat, loose)
+        encoded, deep = _flattened(request, flat, loose)
+        faults, kept = faults + deep, kept - deep.total()
+    faults += unfit
     return Checked(
         payload=payload if encoded == payload else encoded,
         spans=kept,
@@ -101,28 +103,28 @@ def _check(payload: bytes, window: Window, flat: Any, loose: Any, prune: Prune) 
     )
 
 
-def _parse(payload: bytes, flat: Any, loose: Any) -> Any:
+def _parse(payload: bytes, flat: Any, loose: Any) -> tuple[Any, Counter[str]]:
     """Parse as flat; invalid UTF-8 is the one fault that is mended instead of rejected."""
     try:
-        return flat.FromString(payload)
+        return flat.FromString(payload), Counter()
     except DecodeError:
         pass
     try:
         request = loose.FromString(payload)
-        canonical.repair(request)
-        return flat.FromString(request.SerializeToString())
+        faults = canonical.repair(request)
+        return flat.FromString(request.SerializeToString()), faults
     except DecodeError:
         raise Reject("the body is not an OTLP request: the protobuf does not decode") from None
 
 
-def _flattened(request: Any, flat: Any, loose: Any) -> bytes:
+def _flattened(request: Any, flat: Any, loose: Any) -> tuple[bytes, Counter[str]]:
     """Serialise a flat request with the values that are too deep for it as JSON text."""
     mended = loose.FromString(request.SerializePartialToString())
-    canonical.flatten(mended)
+    faults = canonical.flatten(mended)
     request = flat.FromString(mended.SerializeToString())
     request.DiscardUnknownFields()
     encoded: bytes = request.SerializeToString()
-    return encoded
+    return encoded, faults
 
 
 __all__ = ["Checked", "Window", "check_logs", "check_traces", "count_data_points"]

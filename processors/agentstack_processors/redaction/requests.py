@@ -53,6 +53,8 @@ _HEAD = 8  # bytes that a place may begin before what it is about
 _DIGIT = re.compile(rb"[0-9]")
 _DEPTH = 3
 _LINE = 55  # characters; lines of base64 are longer
+_QUANTUM = rb"[A-Za-f][A-HQ-Xg-nw-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9+/_\-]"
+_SAYING = re.compile(rb"(?:" + _QUANTUM + rb"){3}[A-Za-z0-9+/_\-.=~]{4}")
 _END_OF_RUN = re.compile(rb"[\s\"',;<>{}\[\]]")
 _RUN = re.compile(rb"[A-Za-z0-9+/_\-=.~%]{12,}")
 _PERCENT = re.compile(rb"%(?:25)*([2-7][0-9A-Fa-f])")
@@ -132,7 +134,7 @@ class RequestFilter:
             or _NEXT_PART.search(data) is not None
             or bool(self._gate.candidates(reading))
             or layers.percent(text) is not None
-            or next(layers.decoded(text, reading.runs), None) is not None
+            or _SAYING.search(data) is not None
         )
 
 

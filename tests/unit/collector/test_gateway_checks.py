@@ -251,9 +251,22 @@ def test_nesting_beyond_what_protobuf_follows_is_stored(levels: int) -> None:
 
 
 @pytest.mark.parametrize("levels", [MAX_DEPTH + 1, 5000])
-def test_nesting_without_end_is_rejected_in_words(levels: int) -> None:
-    with pytest.raises(Reject, match=f"nested deeper than {MAX_DEPTH} levels"):
-        check_traces(_request_around(_nested(levels)), WINDOW)
+@pytest.mark.parametrize("mended", [False, True])
+def test_a_span_nested_without_end_is_rejected_in_words_and_its_neighbours_are_stored(
+    levels: int, mended: bool
+) -> None:
+    neighbours = trace_request(2)
+    neighbours.resource_spans[0].scope_spans[0].spans[0].name = "before"
+    others = neighbours.SerializeToString()
+    if mended:
+        others = others.replace(b"before", b"\xff" * 6)  # no UTF-8: the road that repairs
+    checked = check_traces(others + _request_around(_nested(levels)), WINDOW)
+    assert (checked.spans, checked.rejected) == (2, 1)
+    assert checked.reasons == (f"1x an attribute is nested deeper than {MAX_DEPTH} levels",)
+    stored = ExportTraceServiceRequest.FromString(checked.payload)
+    names = [s.name for r in stored.resource_spans for o in r.scope_spans for s in o.spans]
+    assert names[0] == ("\ufffd" * 6 if mended else "before")
+    assert len(names) == 2
 
 
 def test_a_malformed_value_inside_a_map_is_rejected() -> None:

@@ -10,10 +10,12 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 from agentstack_processors.otlp.stamp import read_stamp
+from agentstack_processors.redaction import Redactor
 from agentstack_processors.verdicts import Retry
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
@@ -473,3 +475,63 @@ class _Stuck(_Shouting):
         self.entered.set()
         self.leave.wait(10)
         return text
+
+
+def test_metrics_count_what_was_redacted_by_type(start: Callable[..., Running]) -> None:
+    running = start(redactor=Redactor())
+    request = trace_request(1)
+    span = request.resource_spans[0].scope_spans[0].spans[0]
+    span.attributes.add(key="note").value.string_value = "bob@example.com, [EMAIL:0a1b]"
+    span.attributes.add(key="user.ssn").value.int_value = 123456789
+    assert running.post(request.SerializeToString()).status_code == 200
+    text = httpx.get(running.url + "/metrics").text
+    assert 'agentstack_redactions_total{type="EMAIL"} 1.0' in text
+    assert 'agentstack_redactions_total{type="SSN"} 1.0' in text
+    assert "agentstack_redaction_failures_total 0.0" in text
+
+
+class _Broken(Redactor):
+    """Judges nothing."""
+
+    def scrub(self, text: str) -> str:
+        raise RuntimeError("out of order")
+
+
+def test_a_span_that_cannot_be_scrubbed_keeps_no_text_and_is_counted(
+    start: Callable[..., Running],
+) -> None:
+    running = start(redactor=_Broken())
+    request = trace_request(1)
+    span = request.resource_spans[0].scope_spans[0].spans[0]
+    span.name = "chat"
+    span.attributes.add(key="note").value.string_value = "bob@example.com"
+    resource = request.resource_spans[0]
+    resource.ClearField("resource")
+    resource.ClearField("schema_url")
+    resource.scope_spans[0].ClearField("scope")
+    resource.scope_spans[0].ClearField("schema_url")
+    assert running.post(request.SerializeToString()).status_code == 200
+    (record,) = running.log.records
+    assert b"bob@" not in record.payload
+    assert b"[REDACTION_FAILED]" in record.payload
+    assert "agentstack_redaction_failures_total 1.0" in httpx.get(running.url + "/metrics").text
+
+
+def test_metrics_and_health_are_read_beside_the_loop_that_takes_requests(
+    start: Callable[..., Running],
+) -> None:
+    """A dependency that answers slowly holds up nobody but who asks for it."""
+    running, asked, go = start(), threading.Event(), threading.Event()
+
+    def slow() -> float:
+        asked.set()
+        assert go.wait(20)
+        return 1.0
+
+    running.gateway.meters.gauge("agentstack_test_slow", "Reads a slow disk", slow)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(httpx.get, running.url + "/metrics", timeout=20)
+        assert asked.wait(20)
+        assert running.post(trace_request(1).SerializeToString()).status_code == 200
+        go.set()
+        assert "agentstack_test_slow 1.0" in answer.result(20).text
