@@ -48,7 +48,7 @@ OPERATOR = 0.6
 """Factor on all weights in a text that reads like a system prompt and promises no lawlessness."""
 OPERATOR_LINEAR = 0.45
 """The statistics say at most so much of such a text: it orders an assistant about by its nature."""
-CODE_LINEAR = 0.6
+CODE_LINEAR = 0.45
 """The statistics say at most so much of what is no sentences: they were taught on sentences."""
 PAYLOADS = frozenset({"data_exfiltration", "obfuscation"})
 """Categories of what is no sentence: the statistics cannot judge it."""
