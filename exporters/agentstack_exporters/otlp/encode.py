@@ -30,6 +30,11 @@ from agentstack_exporters.otlp.privacy import FAILED
 class Guard(Protocol):
     """What decides over every text before it is written. See `privacy.Privacy`."""
 
+    @property
+    def asks_bytes(self) -> bool:
+        """Whether `suspicious` is cheaper than judging every text."""
+        ...
+
     def drops(self, key: str) -> bool:
         """True when the attribute must not leave the process at all."""
         ...
@@ -160,6 +165,11 @@ class Encoder:
 
     def _framed(self, spans: list[ReadableSpan]) -> list[bytes]:
         """Encoded spans; those in which something may have to be redacted are encoded twice."""
+        if self._guard is not None and not self._guard.asks_bytes:
+            return [
+                _field(b"\x12", self._scrubbing(functools.partial(self._span, span)))
+                for span in spans
+            ]
         framed = [_field(b"\x12", self._span(span)) for span in spans]
         if self._guard is None or not self._guard.suspicious(_scope_of(b"".join(framed))):
             return framed
@@ -221,9 +231,7 @@ class Encoder:
         return _field(b"\x0a", body) + self._schema(resource.schema_url)
 
     def _schema(self, url: str | None) -> bytes:
-        return self._guarded(
-            lambda: self._string(b"\x1a", url), lambda raw: _field(b"\x0a", raw)
-        )
+        return self._guarded(lambda: self._string(b"\x1a", url), lambda raw: _field(b"\x0a", raw))
 
     def _scope(self, scope: InstrumentationScope | None) -> bytes:
         if scope is None:

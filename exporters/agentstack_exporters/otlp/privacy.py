@@ -13,6 +13,7 @@ AGENTSTACK_REDACTION_* setting withholds every text: what was to be hidden is no
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -107,6 +108,7 @@ class Privacy:
         self._keep = config.content == "full"
         self._warned = False
         self._failures = 0
+        self._fast = _has_re2()
         try:
             self._is_content = content()
             if config.redaction:
@@ -118,6 +120,15 @@ class Privacy:
                 "only times and numbers are exported",
                 error if isinstance(error, ConfigError) else repr(error),
             )
+
+    @property
+    def asks_bytes(self) -> bool:
+        """Whether a question about bytes costs less than one about each text in them.
+
+        With RE2 (it comes with the server, or as the extra `fast`) a span is asked in 2 µs; without
+        it the question costs more than the answer.
+        """
+        return self._fast or not self._redact
 
     @property
     def failures(self) -> int:
@@ -213,6 +224,13 @@ class Privacy:
                 type(error).__name__,  # the message could quote the text
                 FAILED,
             )
+
+
+def _has_re2() -> bool:
+    try:
+        return importlib.util.find_spec("re2") is not None
+    except (ImportError, ValueError):  # somebody put None in its place
+        return False
 
 
 def _anything(_event: str, _key: str) -> bool:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -196,6 +197,60 @@ def test_the_real_redactor_finds_what_it_should_in_exported_spans() -> None:
     assert attributes_of(message)["gen_ai.input.messages"].string_value.startswith(
         "write to [EMAIL:"
     )
+
+
+def test_without_re2_the_same_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    span = span_full_of_secrets()
+    clean = finished(3, text="nothing to see", number=7)
+    with_re2 = Encoder(Privacy(Config(key="k"))).request([span, *clean])
+    monkeypatch.setitem(sys.modules, "re2", None)
+    without = Privacy(Config(key="k"))
+
+    assert not without.asks_bytes
+    assert Encoder(without).request([span, *clean]) == with_re2
+    assert Privacy(Config(redaction=False)).asks_bytes
+
+
+def test_texts_of_an_array_are_read_together_and_keep_their_own_markers() -> None:
+    (span,) = finished(1, text="x")
+    key = "gh" + "p_" + "a1B2c3D4e5F6" * 3
+    span._attributes = {"to": [SECRET, "eve@example.com"], "chunks": [key[:17], key[17:] + " ok"]}
+    found = attributes_of(
+        ExportTraceServiceRequest.FromString(Encoder(Privacy(Config(key="k"))).request([span]))
+    )
+
+    to = [value.string_value for value in found["to"].array_value.values]
+    assert to == [Privacy(Config(key="k")).text(mail) for mail in (SECRET, "eve@example.com")]
+    chunks = [value.string_value for value in found["chunks"].array_value.values]
+    assert chunks[0].startswith("[GITHUB")
+    assert chunks[1] == " ok"
+
+
+def test_the_number_of_a_card_leaves_as_a_marker_and_others_as_numbers() -> None:
+    (span,) = finished(1, text="x")
+    card = 4_111_111_111_111_111
+    span._attributes = {"paid": card, "by": float(card), "all": [card, 5], "at": 1_776_311_265_758}
+    found = attributes_of(
+        ExportTraceServiceRequest.FromString(Encoder(Privacy(Config(key="k"))).request([span]))
+    )
+
+    assert found["paid"].string_value.startswith("[CARD:")
+    assert found["by"].string_value == found["paid"].string_value
+    assert found["all"].array_value.values[0].string_value == found["paid"].string_value
+    assert found["all"].array_value.values[1].int_value == 5
+    assert found["at"].int_value == 1_776_311_265_758
+
+
+def test_schema_addresses_are_texts_too() -> None:
+    kept = Kept()
+    url = f"https://schemas.test/1?for={SECRET}"
+    provider = TracerProvider(resource=Resource({}, url), shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+    provider.get_tracer("t", schema_url=url).start_span("s").end()
+
+    payload = Encoder(Privacy(Config())).request(kept.spans)
+    assert SECRET.encode() not in payload
+    assert payload.count(b"schemas.test") == 2
 
 
 def test_with_a_key_markers_agree_between_processes() -> None:
