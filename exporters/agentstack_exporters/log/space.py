@@ -18,14 +18,14 @@ VACUUM_STEP_BYTES = 8 << 20
 class Pages(NamedTuple):
     """Pages of the file, how many of them are free, and the bytes of one."""
 
-    count: int
+    total: int
     free: int
     size: int
 
     @property
     def used_bytes(self) -> int:
         """What records and dead letters take, in whole pages."""
-        return (self.count - self.free) * self.size
+        return (self.total - self.free) * self.size
 
 
 def room(connection: sqlite3.Connection, path: Path, max_bytes: int, min_free: int) -> int:
@@ -37,10 +37,10 @@ def room(connection: sqlite3.Connection, path: Path, max_bytes: int, min_free: i
 
 def vacuum_step(connection: sqlite3.Connection, keep_free: int) -> bool:
     """Give some free pages beyond `keep_free` bytes back to the disk; False when done."""
-    count, free, size = pages(connection)
+    total, free, size = pages(connection)
     surplus = free - keep_free // size
     # Giving back moves what lies behind the free pages: only when that is little.
-    if surplus <= 0 or 4 * (count - free) > count:
+    if surplus <= 0 or 4 * (total - free) > total:
         return False
     step = min(surplus, VACUUM_STEP_BYTES // size)
     connection.execute(f"PRAGMA incremental_vacuum({step})").fetchall()

@@ -247,7 +247,7 @@ class SqliteLog:
             first=self._first(),
             end=self.end(),
             used_bytes=pages.used_bytes,
-            file_bytes=pages.count * pages.size,
+            file_bytes=pages.total * pages.size,
             queued_bytes=self._committer.queued_bytes,
             dead_letters=self.dead_letters.count(),
         )

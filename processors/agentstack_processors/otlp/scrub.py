@@ -27,7 +27,6 @@ from agentstack_processors.redaction.leaves import framed
 from agentstack_processors.redaction.numbers import scrub_number
 from agentstack_processors.verdicts import Reject
 
-
 FAILED = "[REDACTION_FAILED]"
 
 

@@ -2,10 +2,10 @@
 r"""From a regular expression over text to one over bytes that every match of it meets.
 
 RE2 knows no look-around and no back-references, and what it reads are the bytes of a request:
-UTF-8, in which JSON escapes may stand for characters. So the expression is taken apart (`re`'s own parser)
-and written again, each time a little weaker: what RE2 cannot say is left out, optional parts repeat
-without end, long repeats end early (an expression that begins like another one finds whatever
-that finds). Weaker costs a look too many; it can never cost a secret.
+UTF-8, in which JSON escapes may stand for characters. So the expression is taken apart (`re`'s
+own parser) and written again, each time a little weaker: what RE2 cannot say is left out,
+optional parts repeat without end, long repeats end early (an expression that begins like another
+one finds whatever that finds). Weaker costs a look too many; it can never cost a secret.
 
 Characters of ASCII are taken to stand as they are: whoever asks has to look for escapes of them
 apart (`scout.HIDING`), but for those that serialisers escape as a matter of course.
@@ -203,7 +203,9 @@ class _Writer:
                 break
         return "".join(written)
 
-    def _item(self, op: str, value: Any, flags: int, *, first: bool, tail: bool) -> str:
+    def _item(  # noqa: PLR0911 - one for each kind of item
+        self, op: str, value: Any, flags: int, *, first: bool, tail: bool
+    ) -> str:
         if op in ("LITERAL", "NOT_LITERAL", "ANY", "IN"):
             return self._set(op, value, flags).regex()
         if op == "BRANCH":

@@ -221,7 +221,8 @@ class _Search:
 
     def _spoken_matters(self, data: bytes, start: int, low: int, high: int) -> bool:
         rows = self._scout.rows_spoken(data[start : start + _WORD])
-        return self._finds(data, rows, start, start + _AFTER, low, high)
+        low, high = max(low, _reach_back(data, start)), min(high, start + _AFTER)
+        return self._finds(data, rows, low, high)
 
     def _percent(self, data: bytes, start: int, low: int, high: int, depth: int) -> bool:
         """Whether something matters once percent signs are read."""
@@ -248,17 +249,12 @@ class _Search:
 
     def _number_in_text(self, data: bytes, start: int, end: int, low: int, high: int) -> bool:
         """Whether a row takes the number here with a word near by."""
-        near = data[max(low, _reach_back(data, start)) : min(high, end + _NEAR_BEHIND)]
-        return self._finds(
-            data, self._scout.rows_in_context(near), start, end + _NEAR_BEHIND, low, high
-        )
+        low, high = max(low, _reach_back(data, start)), min(high, end + _NEAR_BEHIND)
+        return self._finds(data, self._scout.rows_in_context(data[low:high]), low, high)
 
     @staticmethod
-    def _finds(
-        data: bytes, rows: Sequence[Pattern], start: int, end: int, low: int, high: int
-    ) -> bool:
-        """Whether one of `rows` finds something around `start`, within a string's bounds."""
-        low, high = max(low, _reach_back(data, start)), min(high, end)
+    def _finds(data: bytes, rows: Sequence[Pattern], low: int, high: int) -> bool:
+        """Whether one of `rows` finds something in these bytes of one string."""
         text = data[low:high].decode("utf-8", "replace")
         reading = Reading(View(text).text if "\\" in text else text)
         return any(next(row.find_in(reading), None) is not None for row in rows)
@@ -306,7 +302,7 @@ class _Search:
         """None when redaction changes the leaf; else how far it has been read."""
         if leaf.kind == OPAQUE:
             return None
-        if leaf.kind == INT or leaf.kind == DOUBLE:
+        if leaf.kind in (INT, DOUBLE):
             number = _value(self._data, leaf)
             return None if scrub_number(leaf.key, number, self._redactor.scrub) else leaf.end
         if leaf.kind == ARRAY:

@@ -54,7 +54,8 @@ _APART = r"(?:[ ()\-/_]|[\xc2-\xf4][\x80-\xbf]{1,3}|\\+u[0-9a-fA-F]{4})"
 _SEP = rf"(?:\.|{_APART})"
 _GROUPED = "|".join(
     rf"[0-9]{{{first}}}(?:{_APART}{_SEP}{{0,2}}[0-9](?:{_SEP}{{0,3}}[0-9]){{{5 - first}}}"
-    rf"|\.(?:{_APART}{_SEP}?|[0-9]{{1,5}}{_SEP}{{1,3}})[0-9](?:{_SEP}{{0,3}}[0-9]){{{max(0, 4 - first)}}})"
+    rf"|\.(?:{_APART}{_SEP}?|[0-9]{{1,5}}{_SEP}{{1,3}})"
+    rf"[0-9](?:{_SEP}{{0,3}}[0-9]){{{max(0, 4 - first)}}})"
     for first in range(1, 6)
 )
 _NUMBER = rf"(?:{BEGIN}|[^0-9A-Za-z_.\-]|[^0-9][.\-])(?:[0-9]{{6}}{_SEP}{{0,3}}[0-9]|{_GROUPED})"
@@ -75,7 +76,10 @@ _LAYERS = (_PERCENT, _BASE64, _PART, _INT, _DOUBLE, _ARRAY)
 
 _ASSIGNED = (assignments.passwords, assignments.tokens)
 _BARE = r"|[ \t]{1,2}(?=\S))"  # as `assignments` has it
-_BARE_VALUE = r"[ \t]{1,2}\s{0,8}(?:[\"'`=]|(?:(?i:bearer|token|basic)[ \t])?[^\s\"'`,;<>{}()\[\]|]{0,200}[0-9])"
+_BARE_VALUE = (
+    r"[ \t]{1,2}\s{0,8}(?:[\"'`=]|(?:(?i:bearer|token|basic)[ \t])?"
+    r"[^\s\"'`,;<>{}()\[\]|]{0,200}[0-9])"
+)
 _NOTHING = r"[^\x00-\xff]"  # matches nowhere
 _FOLDED = {"0": "[0-9]", "-": r"(?:[ \-._?]|\xc2\xa0)", '"': r"[\x22'\\\x00-\x1f]"}
 _FOREIGN = r"(?:[\xc4-\xf4][\x80-\xbf]{1,3}|\\+u[0-9a-fA-F]{4}){3}"  # folded: "---"
