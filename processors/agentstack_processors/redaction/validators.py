@@ -22,6 +22,7 @@ _IDENTIFIER_BEFORE = re.compile(r"(?i:(?:trace|span|request|response|run|message
 _DATE = re.compile(
     r"(?:(?:19|20)[0-9]{2}([\-./ ])(?:0?[1-9]|1[0-2])\1[0-3]?[0-9]"  # 2026-03-14
     r"|[0-3]?[0-9]([\-./ ])[0-3]?[0-9]\2(?:19|20)[0-9]{2}"  # 14.03.2026, 3/14/2026
+    r"|(?:19|20)[0-9]{2} ?[\-\u2013\u2014] ?(?:19|20)[0-9]{2}"  # 2012-2022
     r"|(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01]))(?![0-9])"  # 20260314
 )
 _NUMBER = re.compile(r"\+[0-9]+\.[0-9]+\Z")
@@ -37,6 +38,7 @@ _PLACEHOLDER = re.compile(
     r"(?i:\W*|x{3,}|[<\[{].*|\$[{(].*|\$[a-z_][a-z_.]*|%\(?[a-z_]*\)?s?%?|your[_ -].*"
     r"|.*[_-]here|null|none|nil|undefined|true|false"
     r"|redacted|hidden|masked|filtered|placeholder|change_?me|string|required|optional"
+    r"|value|some[_-].*|.*<[a-z_ ]{2,24}>.*"
     r"|os\.environ.*|process\.env.*|env:.*)\Z",
     re.DOTALL,
 )
@@ -58,7 +60,7 @@ def is_placeholder(text: str) -> bool:
 
 
 _ISSUERS = re.compile(
-    r"(?:4(?:[0-9]{12}|[0-9]{15}|[0-9]{18})"  # Visa
+    r"(?:4(?:[0-9]{12}|[0-9]{15})"  # Visa
     r"|(?:5[1-5][0-9]{2}|222[1-9]|22[3-9][0-9]|2[3-6][0-9]{2}|27[01][0-9]|2720)[0-9]{12}"
     r"|3[47][0-9]{13}"  # American Express
     r"|3(?:0|[689])[0-9]{12}"  # Diners Club

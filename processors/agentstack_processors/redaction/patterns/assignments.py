@@ -33,7 +33,7 @@ _SIGN = (
 PASSWORD = re.compile(
     r"(?i:passw(?:or)?ds?|passwort|passphrase|passcode|pwd|pass)"
     r"(?![_\- ]?(?i:chang|length|min|max|field|reset|polic|expir|count|hint|url|file|path|type|date"
-    r"|updat|creat|last|hash|valid|requir|strength|prompt|label|input|manag))"
+    r"|updat|creat|last|hash|valid|encrypt|requir|strength|prompt|label|input|manag))"
     rf"(?:[_\-]?[A-Za-z0-9]{{1,12}}){{0,2}}(?P<sign>{_SIGN})"
     r"(?:[\"'`]([^\"'`\n]{4,128})[\"'`]|([^\s\"'`,;<>{}()\[\]|]{4,128}))"
 )
@@ -44,6 +44,8 @@ TOKEN = re.compile(
     r"[\"'`=]{0,3}(?:(?i:bearer|token|basic)[ \t])?"
     r"(?P<value>[A-Za-z0-9_\-.~+/=%]{10,512})(?![A-Za-z0-9(\[])"
 )
+_CALL = re.compile(r"\([ \t\n]{0,8}[\"'`][A-Za-z0-9_.\-]{0,48}\Z")
+_COMMA_NAMES = ("password", "passwd", "pwd", "token", "secret", "key", "pass", "credential")
 _SPOKEN = re.compile(r"(?i:[ \t](?:is|was|to|now|is:)\s*)\Z")
 _FLAG = re.compile(r"(?:\A|\s)--?[A-Za-z0-9\-]{0,20}\Z")
 _NEXT_PARAMETER = re.compile(r"&(?=[A-Za-z_][A-Za-z0-9_.\-]{0,40}=)")
@@ -97,7 +99,7 @@ _DULL = re.compile(
     r"|os\..*|process\..*|env[:.(].*|self\..*|this\..*|getenv.*|getpass.*|config\..*"
     r"|settings\..*|args\..*|options\..*|request\..*|params\..*|secrets\..*|vars?\..*|data\..*"
     r"|input\b.*|credentials?\..*"
-    r"|.*%[sd].*|(?:19|20)[0-9]{2}-[01][0-9].*|@[a-z0-9.\-]+(?:[:/].*)?|https?:.*|file:.*"
+    r"|.*%[sd].*|&#?[a-z0-9]+;?.*|(?:19|20)[0-9]{2}-[01][0-9].*|@[a-z0-9.\-]+(?:[:/].*)?|https?:.*|file:.*"
     r"|/(?:[a-z0-9._\-]+/)+.*|/[a-z._\-]+|\./.*|~/.*|[a-z]:\\.*|.*\.(?:py|js|ts|go|java|json"
     r"|ya?ml|txt|pem|key|crt|pub|md|html?|sh|env|cfg|ini|toml|php)"
     r"|.*here|.*\(.*)\Z",
@@ -109,8 +111,8 @@ _HAS_SIGN = re.compile(r"[!@#$%^&*~?+]")
 _ENVIRONMENT = re.compile(r"[A-Z][A-Z0-9_]{2,}\Z")
 _CODE = re.compile(r"[A-Za-z_][\w]*(?:(?:\.|::|->)[A-Za-z_]\w*)+\Z")
 _WORDY = re.compile(
-    r"[a-z]+(?:[_\-][a-z]+)*\Z|[a-z]+(?:[A-Z][a-z]+)+\Z|[A-Z][a-z]+(?:[A-Z][a-z]+)*\Z"
-    r"|[A-Z]+(?:_[A-Z]+)+\Z"
+    r"[a-z]+(?:[_\-][a-z]+)*\Z|[a-z]+(?:[A-Z][a-z]+)+\Z|_{0,2}[A-Z][a-z]+(?:[A-Z][a-z]+)*\Z"
+    r"|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\Z"
 )
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 
@@ -151,6 +153,8 @@ def _is_password(text: str, match: re.Match[str], group: int) -> int:
     """Where the password ends; 0 when there is none."""
     value, begin = match[group], match.start(group)
     head = text[match.start() : begin]
+    if "," in match["sign"] and not _argument(text, match):
+        return 0
     spoken = not _FLAG.search(text, max(0, match.start() - 24), match.start()) and (
         match["sign"].isspace() or _SPOKEN.search(match["sign"]) is not None
     )
@@ -164,6 +168,13 @@ def _is_password(text: str, match: re.Match[str], group: int) -> int:
     if spoken:
         return end if _strong(value, bare=match["sign"].isspace()) else 0
     return end if (is_mixed(value) and len(value) >= 5) or _settled(text, match, head, value) else 0
+
+
+def _argument(text: str, match: re.Match[str]) -> bool:
+    """`define("DB_PASSWORD", "…")`: the name is the first argument of a call, not one of a list."""
+    before = text[max(0, match.start() - 64) : match.start()]
+    named = _END_OF_NAME.split(text[match.start() : match.start("sign")], maxsplit=1)[0]
+    return _CALL.search(before) is not None and named.lower().endswith(_COMMA_NAMES)
 
 
 def _strong(value: str, *, bare: bool = False) -> bool:
@@ -221,6 +232,8 @@ def tokens(pattern: Pattern, reading: Reading) -> Iterator[Span]:
 
 def _is_token(text: str, match: re.Match[str]) -> bool:
     start, sign = match.start(), match["sign"]
+    if "," in sign and not _argument(text, match):
+        return False
     before = _SPACED_NAME.search(text, max(0, start - 64), start)
     rest = _NAME_ON.match(text, start)
     name = (before[0] if before else "") + (rest[0] if rest else "")
@@ -230,7 +243,7 @@ def _is_token(text: str, match: re.Match[str]) -> bool:
     value = match["value"].rstrip(".=-")
     bare = sign.isspace() and text[match.start("value") - 1] not in "\"'`"
     if bare and not _FLAG.search(text, max(0, start - 24), start):
-        return len(value) >= 20 and _drawn(value) and _HAS_DIGIT.search(value) is not None
+        return len(value) >= 20 and "/" not in value and _drawn(value) and _digit(value)
     if value.isdigit():
         return len(value) >= 15 and len(set(value)) >= 6
     return _drawn(value)
@@ -247,6 +260,10 @@ def _drawn(value: str) -> bool:
         # No digit: random only if capitals stand anywhere.
         return len(value) >= 16 and _shuffled(value) and bits(value) >= 3.3
     return bits(value) >= (2.9 if len(value) < 24 else 3.0)
+
+
+def _digit(value: str) -> bool:
+    return _HAS_DIGIT.search(value) is not None
 
 
 def _shuffled(value: str) -> bool:

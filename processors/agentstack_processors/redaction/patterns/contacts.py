@@ -117,6 +117,7 @@ ROWS: tuple[Pattern, ...] = (
         "PHONE",  # France: 06 12 34 56 78
         re.compile(rf"0{FREE}[1-9]([ .\-\u00a0\u202f])[0-9]{{2}}(?:\1[0-9]{{2}}){{3}}{END}"),
         shapes=(b"00-00-00-00-00",),
+        accept=phones.no_dump,
         canonical=validators.digits,
         search=at_shapes,
     ),

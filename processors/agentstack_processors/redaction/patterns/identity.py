@@ -229,7 +229,9 @@ ROWS: tuple[Pattern, ...] = (
     ),
     Pattern(
         "DATE_OF_BIRTH",
-        re.compile(rf"(?i:birth|born|dob|gebo|gebu|naiss|naci|nasci){_GAP}{_DATE}"),
+        re.compile(
+            rf"(?i:birth(?!time|place|er)|born|dob|gebo|gebu|naiss|naci|nasci){_GAP}{_DATE}"
+        ),
         words=(b"birth", b"born", b"dob", b"gebo", b"gebu", b"naiss", b"naci", b"nasci"),
         group=1,
         accept=_born,
@@ -238,7 +240,7 @@ ROWS: tuple[Pattern, ...] = (
     ),
     Pattern(
         "DATE_OF_BIRTH",
-        re.compile(rf"(?i:birth|born|dob|gebo){_GAP}{_WRITTEN}"),
+        re.compile(rf"(?i:birth(?!time|place|er)|born|dob|gebo){_GAP}{_WRITTEN}"),
         words=(b"birth", b"born", b"dob", b"gebo"),
         group=1,
         search=at_words,

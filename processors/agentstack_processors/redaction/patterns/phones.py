@@ -110,6 +110,18 @@ def abroad(match: Match) -> bool:
     return 9 <= len(validators.digits(match[0])) - 2 <= 20
 
 
+_BYTE_BEFORE = re.compile(r"(?:[0-9A-Fa-f]{2}|Buffer)[ ]{1,2}\Z")
+_BYTE_BEHIND = re.compile(r"[ ]{1,2}[0-9A-Fa-f]{2}(?![0-9A-Za-z])")
+
+
+def no_dump(match: Match) -> bool:
+    """Five pairs of digits, and no more of them: a dump of bytes goes on."""
+    text, start = match.string, match.start()
+    if _BYTE_BEFORE.search(text, max(0, start - 9), start) is not None:
+        return False
+    return _BYTE_BEHIND.match(text, match.end()) is None
+
+
 def dashed(match: Match) -> bool:
     """`212-425-5229`; where the area begins with 0 or 1 only with an extension behind."""
     text = match[0]

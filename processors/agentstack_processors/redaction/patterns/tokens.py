@@ -236,6 +236,7 @@ ROWS: tuple[Pattern, ...] = (
         " AQVN t1. phc_ phx_ jina_ fc- tvly- apify_api_ e2b_ pcsk_ wandb_v1_ oy2 ABSK rpa_"
         " bb_live_",
         rf"{_U}{{24,200}}(?:\.{_U}{{40,120}})?={{0,2}}",
+        accept=_numbered,
         before="A-Za-z0-9_",
     ),
 )
