@@ -102,7 +102,7 @@ def _maybe() -> Any:
     """What every order has in common, for a machine that reads a gigabyte a second."""
     verbs, leads = "|".join(sorted(VERBS)), "|".join(sorted(_LEADS))
     return re2.compile(
-        rf"(?i)(?:^|[^a-z0-9\s_'][^a-z]*|\n[^a-z]*|\b(?:{leads})[^a-z]+)(?:{verbs})[^a-z]+[a-z]+[^a-z]"
+        rf"(?i)(?:^|[^a-z0-9\s_'][^a-z]*|\n[^a-z]*|\b(?:{leads})[^a-z]+)(?:{verbs})[^a-z:]+[a-z]+[^a-z:]"
     )
 
 
@@ -286,31 +286,32 @@ def suspicious(text: str, findings: Sequence[Finding]) -> str:
     nothing that follows is an order, or a tag encloses both. The statistical score points at a
     window, not at a place: of that only the orders count.
     """
-    taken: dict[Piece, None] = {}
-    text = unfold(text)
+    taken: dict[Piece, str] = {}
     exact = [finding for finding in findings if finding.detector != "statistics"]
     for finding in (exact or findings)[:4]:
-        taken.update(dict.fromkeys(_around(text, finding)))
-    found = sorted(taken)
-    return "\n".join(text[piece.start : piece.end] for piece in found)[:_LONGEST]
+        left = max(0, finding.start - _LONGEST)
+        part = unfold(text[left : min(finding.end, finding.start + _LONGEST) + _LONGEST])
+        start, end = finding.start - left, min(finding.end - left, len(part))
+        window = finding.detector == "statistics"
+        for piece in _around(part, start, end, window=window):
+            taken[Piece(left + piece.start, left + piece.end)] = part[piece.start : piece.end]
+    return "\n".join(taken[piece] for piece in sorted(taken))[:_LONGEST]
 
 
-def _around(text: str, finding: Finding) -> list[Piece]:
-    begin = finding.start
-    while begin < finding.end and not text[begin].isalnum() and text[begin] not in "<[#(":
-        begin += 1
-    left, right, enclosed = _leaf(text, begin, finding.end)
-    window = finding.detector == "statistics"
+def _around(text: str, start: int, end: int, *, window: bool) -> list[Piece]:
+    while start < end and not text[start].isalnum() and text[start] not in "<[#(":
+        start += 1
+    left, right, enclosed = _leaf(text, start, end)
     taken: list[Piece] = []
     before: list[Piece] = []
     ordered = False
     for piece in pieces(text[left:right]):
         here = Piece(left + piece.start, left + piece.end)
         order = is_order(text[here.start : here.end])
-        if here.end <= begin and not enclosed:
+        if here.end <= start and not enclosed:
             if order:
                 before.append(here)
-        elif order or enclosed or (here.start < finding.end + _FOLLOWS and not window):
+        elif order or enclosed or (here.start < end + _FOLLOWS and not window):
             taken.append(here)
             ordered = ordered or order
     return taken if ordered else [*before[-2:], *taken]

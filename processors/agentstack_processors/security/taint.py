@@ -221,34 +221,40 @@ class Taint:
         yield _alert(sink, source, score, values)
 
     def _judged(self, sink: Sink, source: Source) -> tuple[int, Source, list[Value]]:
-        trusted = self._trusted_words()
-        words, stems, actions, begun = source.read()
-        said, relayed = _without_quotes(sink.text, words, begun)
-        values = [
-            value for value in values_of(said) if words.holds(value) and not trusted.holds(value)
-        ]
-        if relayed:
-            values = [value for value in values if telling(value.words)]
-        strong = sum(value.strong for value in values)
-        name = words_of(sink.tool)
-        kinds = actions_of(name)
-        fits = bool(kinds & actions) or any(
-            stem(word) in stems for word in name if word not in _VAGUE and len(word) > 2
+        name, read = words_of(sink.tool), source.read()
+        fits = bool(actions_of(name) & read.actions) or any(
+            stem(word) in read.stems for word in name if word not in _VAGUE and len(word) > 2
         )
+        injected = source.score >= LOW
+        told = self._delegates and source.score < _COMMANDED
+        if not injected and (not fits or not self._known or told):
+            return 0, source, []
+        values = self._carried(sink, read)
+        strong = sum(value.strong for value in values)
+        weak = len(values) - strong
         asked = self._delegates or bool(deeds_of(sink.tool) & self._actions)
-        if source.score >= LOW:
+        if injected:
             meant = asked or any(stem(word) in self._stems for word in name if word not in _VAGUE)
-            named = stem(verb_of(sink.tool)) in stems and sum(stem(w) in stems for w in name) > 1
-            unasked = self._known and not meant and (bool(values) or named)
-            score = _injected(strong, len(values) - strong, fits and unasked, fits)
+            unasked = fits and self._known and not meant and (bool(values) or _named(sink, read))
+            score = _injected(strong, weak, unasked, fits)
             score += 10 if score and source.score >= 70 else 0
-        elif not self._known or not fits or (self._delegates and source.score < _COMMANDED):
-            score = 0
         elif source.score >= _CUED:
             score = 65 + 5 * min(2, strong) if strong else 50 if values and not asked else 0
         else:
-            score = 60 + 5 * min(2, strong) if not asked and (strong or len(values) > 1) else 0
+            score = 60 + 5 * min(2, strong) if not asked and (strong or weak > 1) else 0
         return min(score, 95), source, values
+
+    def _carried(self, sink: Sink, read: Reading) -> list[Value]:
+        """What of the call's arguments stands in the orders and nowhere the user spoke."""
+        said, relayed = _without_quotes(sink.text, read.words, read.openings)
+        trusted = self._trusted_words()
+        return [
+            value
+            for value in values_of(said)
+            if read.words.holds(value)
+            and not trusted.holds(value)
+            and (not relayed or telling(value.words))
+        ]
 
     def _trusted_words(self) -> Words:
         if self._words is None:
@@ -281,6 +287,12 @@ def _quotes(words: str, source: Words) -> bool:
         f" {' '.join(split[start : start + step])} " in source.words
         for start in range(len(split) - step + 1)
     )
+
+
+def _named(sink: Sink, read: Reading) -> bool:
+    """Whether orders name a call's very verb, and more of its name."""
+    name = words_of(sink.tool)
+    return stem(verb_of(sink.tool)) in read.stems and sum(stem(w) in read.stems for w in name) > 1
 
 
 def _injected(strong: int, weak: int, unasked: bool, fits: bool) -> int:

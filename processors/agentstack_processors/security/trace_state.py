@@ -163,7 +163,7 @@ class TraceWatch:
         for text, _ in judged:
             state.markers.note(text)
         for index, (text, verdict) in enumerate(judged):
-            alerts += (_leaked(where, text.field, leak) for leak in state.markers.leaks(text))
+            alerts += (_leaked(where, text, leak) for leak in state.markers.leaks(text))
             moment = (span.end if text.output else span.start, index)
             alerts += state.taint.observe(text, verdict, moment, where)
         return alerts
@@ -241,14 +241,15 @@ def _model_said(state: TraceState, judged: Sequence[tuple[SpanText, Verdict]]) -
             yield from state.asked.note(call)
 
 
-def _leaked(where: Where, field: str, leak: Leak) -> Alert:
+def _leaked(where: Where, text: SpanText, leak: Leak) -> Alert:
     return where.alert(
         leak.rule,
         "leak",
         leak.score,
         leak.description,
-        field=field,
+        field=text.field,
         evidence=" ".join(leak.markers),
+        place=text.tool[:80],
         attributes={"start": str(leak.start), "end": str(leak.end)},
     )
 

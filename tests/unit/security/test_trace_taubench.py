@@ -47,7 +47,7 @@ def _runs() -> Iterator[Run]:
             run.says(text)
         elif kind.endswith("/tool_call"):
             call = json.loads(text)
-            run.calls(call["name"], json.loads(call["arguments"]))
+            run.calls(call["name"], json.loads(call["arguments"]), f"result {len(run.spans)}")
     yield run
 
 
