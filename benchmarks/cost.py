@@ -34,6 +34,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from agentstack_otel.query import cost
 from agentstack_otel.workers.batch import Batch
 from agentstack_otel.workers.cost import CostHandler
+from agentstack_otel.workers.pricing import Pricer
 from benchmarks.load import Requests
 
 _MODELS = (
@@ -86,7 +87,7 @@ def _theirs(uses: list[Use]) -> list[Callable[[], object]]:
 def _handle(requests: list[bytes]) -> dict[str, float]:
     store = ChdbStore()
     store.migrate()
-    handler = CostHandler(store, PriceTable(), TraceBook(horizon=time.time_ns() - 10**12))
+    handler = CostHandler(store, Pricer(horizon=time.time_ns() - 10**12))
     payloads = [stamp(request, "p", time.time_ns()) for request in requests]
     made = [
         StoredRecord(at, Record(payload, _SPANS, time.time_ns()))

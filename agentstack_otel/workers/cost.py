@@ -18,17 +18,15 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from agentstack_exporters.clickhouse.protocol import Store
 from agentstack_exporters.log.protocol import Log
-from agentstack_processors.cost.book import Key, TraceBook, Verdict
-from agentstack_processors.cost.calls import Read, open_uses
+from agentstack_processors.cost.book import Key, Verdict
 from agentstack_processors.cost.overrides import NO_OVERRIDES, Overrides
-from agentstack_processors.cost.rows import COLUMNS, row
-from agentstack_processors.cost.table import PriceTable
+from agentstack_processors.cost.rows import COLUMNS
 from agentstack_processors.verdicts import ConfigError, Retry
 
 from agentstack_otel.query import uses
@@ -37,6 +35,7 @@ from agentstack_otel.workers import loop
 from agentstack_otel.workers.batch import Batch
 from agentstack_otel.workers.budgets import BudgetWatch
 from agentstack_otel.workers.clock import Clock, SystemClock
+from agentstack_otel.workers.pricing import ChildPricing, Loaded, Pricer, Pricing
 
 if TYPE_CHECKING:
     from agentstack_otel.workers.publishing import Publish
@@ -57,12 +56,15 @@ class Config:
         overrides: The user's own prices, from `agentstack_processors.cost.overrides.parse`.
         most_spans: Spans whose place in their trace is kept in memory; about 700 bytes each.
         budget_seconds: Least time between two looks at the budgets.
+        offload: Price in a child process of low priority. It takes about 80 MB, and the gateway
+            does not share its interpreter with it.
         worker: Of the loop. Sums may be a second old, so batches are larger than the writer's.
     """
 
     overrides: Overrides = NO_OVERRIDES
     most_spans: int = 100_000
     budget_seconds: float = 2.0
+    offload: bool = False
     worker: loop.Config = field(
         default_factory=lambda: loop.Config(
             linger_seconds=1.0, linger_cap_seconds=2.0, gives_way_seconds=10.0
@@ -83,8 +85,7 @@ class CostHandler:
 
     Args:
         store: Where costs go.
-        table: Prices.
-        book: Which spans repeat usage.
+        pricing: Prices, and which spans repeat usage.
         clock: Gives verdicts their order.
         spent: Called when money was spent; budgets look then.
     """
@@ -95,15 +96,13 @@ class CostHandler:
     def __init__(
         self,
         store: Store,
-        table: PriceTable,
-        book: TraceBook,
+        pricing: Pricing,
         *,
         clock: Clock | None = None,
         spent: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
-        self._table = table
-        self._book = book
+        self._pricing = pricing
         self._clock = clock or SystemClock()
         self._spent = spent
         self._pending: dict[Key, Verdict] = {}
@@ -112,44 +111,22 @@ class CostHandler:
         """All of it priced and stored, or nothing; see `Handler.handle`."""
         if batch.signal != "traces":
             return
-        early: list[Read] = []
-        self._store.insert(
-            "cost_metrics",
-            COLUMNS,
-            self._rows(batch.payloads, early),
-            token=batch.token("cost_metrics"),
-        )
-        self._load(early)
-        self._settle()
+        rows = self._pricing.rows(batch.payloads)
+        self._store.insert("cost_metrics", COLUMNS, rows, token=batch.token("cost_metrics"))
+        self._settle(self._loaded())
         self._spent()
 
-    def _rows(self, payloads: Iterable[bytes], early: list[Read]) -> Iterator[Sequence[Any]]:
-        """Rows of all uses; their spans go into the book, or `early` if that must load them first.
+    def _loaded(self) -> Loaded:
+        missing = self._pricing.missing()
+        if not missing:
+            return []
+        places = uses.places(self._store, missing)
+        whole = uses.of_traces(self._store, missing)
+        return [(key, read, places.get(key, {})) for key, read in whole.items()]
 
-        One request after the other: what was just made is still in the processor's cache.
-        """
-        table, book = self._table, self._book
-        for payload in payloads:
-            read = open_uses(payload)
-            for use in read.uses:
-                yield row(use, table)
-            if book.missing(read):
-                early.append(read)
-            else:
-                book.take(read)
-
-    def _load(self, early: Sequence[Read]) -> None:
-        missing = {key for read in early for key in self._book.missing(read)}
-        if missing:
-            places = uses.places(self._store, missing)
-            for key, read in uses.of_traces(self._store, missing).items():
-                self._book.load(key, read, places.get(key, {}))
-        for read in early:
-            self._book.take(read)
-
-    def _settle(self) -> None:
+    def _settle(self, loaded: Loaded) -> None:
         now = self._clock.time_ns()
-        for verdict in self._book.settle(now):
+        for verdict in self._pricing.settle(loaded, now):
             self._pending[verdict.project, verdict.trace_id] = verdict
         if self._pending:
             write_verdicts(self._store, list(self._pending.values()), now)
@@ -159,9 +136,17 @@ class CostHandler:
 class CostWorker(loop.Worker):
     """The loop with its handler, and the watch over budgets beside it."""
 
-    def __init__(self, log: Log, handler: CostHandler, config: Config, watch: BudgetWatch) -> None:
+    def __init__(
+        self,
+        log: Log,
+        handler: CostHandler,
+        config: Config,
+        watch: BudgetWatch,
+        child: ChildPricing | None = None,
+    ) -> None:
         super().__init__(log, GROUP, handler, config.worker)
         self._watch = watch
+        self._child = child
 
     def start(self) -> None:
         """See `Worker.start`.
@@ -170,14 +155,22 @@ class CostWorker(loop.Worker):
         time they come back from the network. With the default interval that wait is 5 ms and the
         gateway does a quarter of its work beside a busy cost worker; with this one, half.
         """
-        sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_SECONDS))
+        if self._child is None:
+            sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_SECONDS))
         self._watch.start()
         super().start()
+
+    @property
+    def child_pid(self) -> int:
+        """Of the pricing process; 0 without one."""
+        return (self._child.pid if self._child else None) or 0
 
     def stop(self, timeout: float = 10.0) -> bool:
         """See `Worker.stop`. What was spent last is held against the budgets before it returns."""
         stopped = super().stop(timeout)
         self._watch.stop(timeout)
+        if self._child is not None:
+            self._child.close()
         return stopped
 
 
@@ -196,14 +189,14 @@ def cost_worker(
     config.validate()
     clock = SystemClock()
     watch = BudgetWatch(store, publish, least_seconds=config.budget_seconds, clock=clock)
+    child = ChildPricing(config.overrides, config.most_spans) if config.offload else None
     handler = CostHandler(
         store,
-        PriceTable(config.overrides),
-        TraceBook(horizon=clock.time_ns(), most_spans=config.most_spans),
+        child or Pricer(config.overrides, clock.time_ns(), config.most_spans),
         clock=clock,
         spent=watch.look,
     )
-    return CostWorker(log, handler, config, watch)
+    return CostWorker(log, handler, config, watch, child)
 
 
 def catch_up(log: Log, store: Store, config: Config, seconds: float = 120.0) -> None:

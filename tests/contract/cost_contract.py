@@ -8,7 +8,6 @@ from decimal import Decimal
 
 from agentstack_exporters.clickhouse.protocol import Store
 from agentstack_exporters.log.protocol import Record, StoredRecord
-from agentstack_processors.cost.book import TraceBook
 from agentstack_processors.cost.budgets import Budget, period_of
 from agentstack_processors.cost.overrides import parse
 from agentstack_processors.cost.table import PriceTable
@@ -17,6 +16,7 @@ from agentstack_otel.query import budgets, cost, cost_marks
 from agentstack_otel.query.spending import run_from
 from agentstack_otel.workers.batch import Batch
 from agentstack_otel.workers.cost import CostHandler
+from agentstack_otel.workers.pricing import Pricer
 from tests.fakes.agent_traces import AgentTrace, usage
 
 CALL = Decimal("0.0035")
@@ -35,7 +35,7 @@ class CostContract:
         )
         trace.span(usage(1000, 100), agent)
         trace.span(usage(1000, 100, "nobodys"), agent)
-        handler = CostHandler(store, PriceTable(), TraceBook(horizon=time.time_ns()))
+        handler = CostHandler(store, Pricer(horizon=time.time_ns()))
         for at, payload in enumerate(trace.requests):
             store.insert_otlp([payload], token=f"spans:{trace.project}:{at}")
             one = (StoredRecord(at, Record(payload, 1, trace.start)),)

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import signal
 import time
 from collections.abc import Iterator
 from decimal import Decimal
@@ -100,6 +102,32 @@ def test_each_span_in_a_run_of_its_own_gives_the_same_sum(store: ChdbStore, log:
         append(log, [payload])
         work(log, store)
     assert spent(store, trace.project) == 2 * CALL
+
+
+def test_a_child_process_prices_the_same_and_is_replaced_when_it_dies(
+    store: ChdbStore, log: SqliteLog
+) -> None:
+    trace = agent_trace()
+    trace.span(usage(1000, 100, "own"), begin=600)
+    own = parse("prices:\n  - {model: own, input: 1, output: 0}\n", "own.yaml")
+    settings = Config(own, offload=True, worker=QUICK)
+    worker = cost_worker(log, store, settings)
+    writer = Worker(log, "writer", Writer(store), QUICK)
+    writer.start()
+    worker.start()
+    for at, payload in enumerate(trace.requests):
+        append(log, [payload])
+        deadline = time.monotonic() + 100
+        while worker.lag or writer.lag:
+            assert time.monotonic() < deadline
+            assert worker.stats.state != "failed", worker.stats.error
+            time.sleep(0.01)
+        if at == 1:
+            os.kill(worker.child_pid, signal.SIGKILL)
+    assert worker.stop()
+    assert writer.stop()
+    assert worker.stats.dead_letters == 0
+    assert spent(store, trace.project) == 2 * CALL + Decimal("0.001")
 
 
 def test_a_span_that_is_sent_twice_is_paid_once(store: ChdbStore, log: SqliteLog) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from agentstack_exporters.clickhouse.chdb import ChdbStore, Config
 from agentstack_exporters.log.protocol import Record, StoredRecord
-from agentstack_processors.cost.book import TraceBook
 from agentstack_processors.cost.overrides import parse
 from agentstack_processors.cost.table import PriceTable
 
@@ -20,6 +19,7 @@ from agentstack_otel.query import cost, reprice
 from agentstack_otel.query.spending import run_from
 from agentstack_otel.workers.batch import Batch
 from agentstack_otel.workers.cost import CostHandler
+from agentstack_otel.workers.pricing import Pricer
 from tests.fakes.agent_traces import MS, START, AgentTrace, usage
 
 ROOT = Path(__file__).parents[2]
@@ -60,7 +60,7 @@ def history(folder: Path) -> None:
         payloads += trace.requests
     store.insert_otlp(payloads, token="spans")
     records = tuple(StoredRecord(n, Record(p, 1, START)) for n, p in enumerate(payloads))
-    handler = CostHandler(store, PriceTable(), TraceBook(horizon=0))
+    handler = CostHandler(store, Pricer(horizon=0))
     handler.handle(Batch("log", 0, 0, len(records) - 1, "v1", "traces", records))
     store.close()
     (folder / "own.yaml").write_text(OWN)

@@ -101,6 +101,8 @@ class Overrides:
 
     entries: tuple[Override, ...] = ()
     checksum: str = ""
+    source: tuple[str, str] = ("", "prices")
+    """Text and name they were parsed from."""
     _fitting: dict[tuple[str, tuple[str, ...]], tuple[Override, ...]] = field(
         default_factory=dict, repr=False, compare=False
     )
@@ -153,7 +155,7 @@ def parse(text: str, name: str = "prices") -> Overrides:
     except (yaml.YAMLError, RecursionError) as error:
         raise ConfigError(f"{name}:1: not YAML: {str(error).splitlines()[0]}") from None
     entries = _Reader(name).entries(root) if root is not None else ()
-    return Overrides(entries, hashlib.sha256(text.encode()).hexdigest())
+    return Overrides(entries, hashlib.sha256(text.encode()).hexdigest(), (text, name))
 
 
 class _Reader:

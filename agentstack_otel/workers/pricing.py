@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The part of the cost worker that is all CPU: requests in, rows and verdicts out.
+
+It can live in this process or in a child (`workers.offload`): what goes in and out are plain
+values, and it knows neither store nor log.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from agentstack_processors.cost.book import Key, Place, TraceBook, Verdict
+from agentstack_processors.cost.calls import Read, open_uses
+from agentstack_processors.cost.overrides import NO_OVERRIDES, Overrides, parse
+from agentstack_processors.cost.rows import row
+from agentstack_processors.cost.table import PriceTable
+from agentstack_processors.verdicts import Reject, Retry
+
+from agentstack_otel.workers.offload import ChildDied, Offload
+
+_DEATHS = 2  # a child may be killed for reasons of the machine; twice by one batch is its own
+
+Loaded = Sequence[tuple[Key, Read, Mapping[str, Place]]]
+"""Traces as the store has them."""
+
+
+class Pricing(Protocol):
+    """What the handler asks."""
+
+    def rows(self, payloads: Sequence[bytes]) -> Iterable[Sequence[Any]]:
+        """Rows of `cost_metrics` for all uses; asked for once, to the end. Raises Reject."""
+        ...
+
+    def missing(self) -> list[Key]:
+        """Traces of those requests whose earlier spans have to be loaded before `settle`."""
+        ...
+
+    def settle(self, loaded: Loaded, now: int) -> list[Verdict]:
+        """What traces say of their uses now, where that changed."""
+        ...
+
+
+class Pricer:
+    """Prices, and the book of traces.
+
+    Args:
+        overrides: The user's own prices.
+        horizon: See `TraceBook`.
+        most_spans: Likewise.
+    """
+
+    def __init__(
+        self, overrides: Overrides = NO_OVERRIDES, horizon: int = 0, most_spans: int = 100_000
+    ) -> None:
+        self._table = PriceTable(overrides)
+        self._book = TraceBook(horizon, most_spans)
+        self._early: list[Read] = []
+
+    def rows(self, payloads: Sequence[bytes]) -> Iterator[Sequence[Any]]:
+        """One request after the other: what was just made is still in the processor's cache."""
+        self._early.clear()
+        for payload in payloads:
+            read = open_uses(payload)
+            for use in read.uses:
+                yield row(use, self._table)
+            if self._book.missing(read):
+                self._early.append(read)
+            else:
+                self._book.take(read)
+
+    def all_rows(self, payloads: Sequence[bytes]) -> tuple[list[Sequence[Any]], list[Key]]:
+        """Rows and missing traces at once, for the way between two processes."""
+        return list(self.rows(payloads)), self.missing()
+
+    def missing(self) -> list[Key]:
+        """See `Pricing.missing`."""
+        return sorted({key for read in self._early for key in self._book.missing(read)})
+
+    def settle(self, loaded: Loaded, now: int) -> list[Verdict]:
+        """See `Pricing.settle`."""
+        for key, read, places in loaded:
+            self._book.load(key, read, places)
+        for read in self._early:
+            self._book.take(read)
+        self._early.clear()
+        return self._book.settle(now)
+
+
+def fresh(text: str, name: str, most_spans: int) -> Pricer:
+    """A pricer in a child: with the prices file of the parent, and a book that begins now."""
+    return Pricer(parse(text, name), time.time_ns(), most_spans)
+
+
+class ChildPricing:
+    """A `Pricer` in a child process of low priority, which the gateway does not have to wait for.
+
+    When the child dies its book is gone. The batch is tried again with a new one, which asks for
+    the traces it should know; a batch that kills two in a row is refused, so that it is halved down
+    to the record at fault.
+    """
+
+    def __init__(self, overrides: Overrides, most_spans: int) -> None:
+        self._process = Offload(
+            "agentstack_otel.workers.pricing:fresh", (*overrides.source, most_spans), name="pricing"
+        )
+        self._missing: list[Key] = []
+        self._deaths = 0
+
+    def rows(self, payloads: Sequence[bytes]) -> Iterable[Sequence[Any]]:
+        """See `Pricing.rows`."""
+        rows, self._missing = self._call("all_rows", list(payloads))
+        found: list[Sequence[Any]] = rows
+        return found
+
+    def missing(self) -> list[Key]:
+        """See `Pricing.missing`."""
+        return self._missing
+
+    def settle(self, loaded: Loaded, now: int) -> list[Verdict]:
+        """See `Pricing.settle`."""
+        verdicts: list[Verdict] = self._call("settle", loaded, now)
+        return verdicts
+
+    @property
+    def pid(self) -> int | None:
+        """Of the running child."""
+        return self._process.pid
+
+    def close(self) -> None:
+        """End the child."""
+        self._process.close()
+
+    def _call(self, method: str, *args: Any) -> Any:
+        try:
+            answer = self._process.call(method, *args)
+        except ChildDied as died:
+            self._deaths += 1
+            if self._deaths % _DEATHS:
+                raise Retry(f"pricing: {died}") from died
+            raise Reject(f"pricing: {died}") from died
+        self._deaths = 0
+        return answer
+
+
+__all__ = ["ChildPricing", "Loaded", "Pricer", "Pricing", "fresh"]
