@@ -62,9 +62,16 @@ class SpanJudge:
         return alerts
 
     def rebuild(self, spans: Iterable[OpenSpan]) -> None:
-        """Learn from spans judged before a restart; what they alerted is known already."""
-        for span in spans:
-            self.judge(span)
+        """Take in spans judged before a restart; what they alerted is known already.
+
+        Baselines do not learn from them twice: they come with `load`.
+        """
+        self.watch.learning = False
+        try:
+            for span in spans:
+                self.judge(span)
+        finally:
+            self.watch.learning = True
 
     def dump(self) -> bytes:
         """What was learned about services (latency, tokens, cost, tools), to be kept."""

@@ -8,8 +8,8 @@ changes nothing. Traces that were quiet longest are forgotten first.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from agentstack_processors.otlp.opened import OpenSpan
 from agentstack_processors.security.alert import Alert
@@ -41,6 +41,7 @@ class Config:
         texts: Most texts remembered of one trace; by hash, not by content.
         spans: Most spans remembered of one trace.
         baselines: When a number is unusual for a service.
+        scrub: What evidence out of texts goes through; None: nothing.
     """
 
     traces: int = 20_000
@@ -48,6 +49,7 @@ class Config:
     texts: int = 4_096
     spans: int = 4_096
     baselines: BaselinesConfig = field(default_factory=BaselinesConfig)
+    scrub: Callable[[str], str] | None = None
 
     def validate(self) -> None:
         """Raises ConfigError that names the limit that is none."""
@@ -116,6 +118,10 @@ class TraceWatch:
 
     Args:
         config: Limits.
+
+    Attributes:
+        bytes: About how much memory all traces take.
+        learning: Whether baselines learn from what is observed.
     """
 
     def __init__(self, config: Config | None = None) -> None:
@@ -123,6 +129,7 @@ class TraceWatch:
         self.config.validate()
         self._traces: OrderedDict[tuple[str, str], TraceState] = OrderedDict()
         self.baselines = Baselines(self.config.baselines)
+        self.learning = True
         self.bytes = 0
 
     def __len__(self) -> int:
@@ -165,8 +172,13 @@ class TraceWatch:
         for index, (text, verdict) in enumerate(judged):
             alerts += (_leaked(where, text, leak) for leak in state.markers.leaks(text))
             moment = (span.end if text.output else span.start, index)
-            alerts += state.taint.observe(text, verdict, moment, where)
+            tainted = state.taint.observe(text, verdict, moment, where)
+            alerts += (self._scrubbed(alert) for alert in tainted)
         return alerts
+
+    def _scrubbed(self, alert: Alert) -> Alert:
+        scrub = self.config.scrub
+        return alert if scrub is None else replace(alert, evidence=scrub(alert.evidence))
 
     def _signs(
         self,
@@ -175,7 +187,8 @@ class TraceWatch:
         judged: Sequence[tuple[SpanText, Verdict]],
         cost: float | None,
     ) -> Iterator[Sign]:
-        yield from self.baselines.observe(span, cost)
+        if self.learning:
+            yield from self.baselines.observe(span, cost)
         yield from state.structure.note(span)
         if span.operation == "execute_tool":
             yield from self._tool_ran(span, state)
@@ -190,16 +203,23 @@ class TraceWatch:
         told = hash(result or span.status_message) if (result or failed) else None
         state.ran = True
         yield from state.calls.note(Call(tool, fingerprint(tool, arguments), told, failed))
-        news = self.baselines.tool(span, tool)
+        news = self.baselines.tool(span, tool) if self.learning else None
         if news is not None:
             yield news
 
     def rebuild(
         self, history: Iterable[tuple[OpenSpan, Sequence[tuple[SpanText, Verdict]]]]
     ) -> None:
-        """Learn from spans that were judged before a restart, without alerts."""
-        for span, judged in history:
-            self.observe(span, judged)
+        """Take in spans that were judged before a restart, without alerts.
+
+        Traces are as they were then. Baselines do not learn twice: they come with `load`.
+        """
+        self.learning = False
+        try:
+            for span, judged in history:
+                self.observe(span, judged)
+        finally:
+            self.learning = True
 
     def keep(self, state: TraceState, key: tuple[str, int], alerts: tuple[Alert, ...]) -> None:
         """Remember what a span was answered, for when it comes again; and what that takes."""
