@@ -57,6 +57,8 @@ def folds() -> dict[str, str]:
     table.update(dict.fromkeys(map(chr, range(0xE0100, 0xE01F0)), ""))
     table.update(dict.fromkeys(map(chr, range(0xFE00, 0xFE10)), ""))
     table.update(dict.fromkeys(map(chr, range(0x064B, 0x0653)), ""))
+    for whole in "\u0e33\u0eb3":  # Thai and Lao AM: NFKC takes apart what people write as one
+        table.pop(whole, None)
     for more in (_LETTERS, _SMALL_CAPITALS, _SIGNS, dict.fromkeys(INVISIBLE, "")):
         table.update(more)
     return table

@@ -235,6 +235,8 @@ def _factor(match: _Match, about: float) -> float:
 
 
 def _scaled(finding: Finding) -> Finding:
+    if finding.category in scoring.NOT_OF_OPERATORS:
+        return finding
     return replace(finding, weight=round(finding.weight * scoring.OPERATOR))
 
 

@@ -46,6 +46,8 @@ SILENT = 29
 """Highest score that is no alert."""
 OPERATOR = 0.6
 """Factor on all weights in a text that reads like a system prompt and promises no lawlessness."""
+NOT_OF_OPERATORS = frozenset({"role_confusion", "data_exfiltration", "obfuscation"})
+"""Categories of which no operator has need: they keep their weight."""
 OPERATOR_LINEAR = 0.45
 """The statistics say at most so much of such a text: it orders an assistant about by its nature."""
 CODE_LINEAR = 0.45
