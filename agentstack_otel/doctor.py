@@ -19,7 +19,7 @@ from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, v
 from typing import Literal
 
 from agentstack_exporters.otlp.settings import Settings
-from agentstack_processors.verdicts import AgentStackError, Refuse, Reject, Retry
+from agentstack_processors.verdicts import AgentStackError, ConfigError, Refuse, Reject, Retry
 
 from agentstack_otel import config
 from agentstack_otel.arbitration import Verdict, arbitrate
@@ -184,6 +184,11 @@ def _usable(env: Mapping[str, str]) -> Callable[[object], bool]:
 def _settings(env: Mapping[str, str], settings: Settings, problems: list[str]) -> Iterator[Finding]:
     for problem in problems:
         yield Finding("error", "setting", problem, "mend the variable")
+    try:
+        settings.wishes.validate()
+    except ConfigError as error:
+        detail = f"{error}; until then spans leave without texts"
+        yield Finding("error", "setting", detail, "mend the variable")
     for name in sorted(env):
         if name.startswith("AGENTSTACK_") and (near := _misspelt(name)):
             yield Finding("warning", "setting", f"{name} is not known", f"did you mean {near}?")

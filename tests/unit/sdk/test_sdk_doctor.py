@@ -79,6 +79,15 @@ def test_a_collector_that_is_away_is_a_warning_because_spans_are_kept(
     assert "kept on disk" in find(findings, "collector").detail
 
 
+def test_redaction_settings_that_withhold_every_text_are_an_error(env: dict[str, str]) -> None:
+    findings = examine({**env, "AGENTSTACK_REDACTION_TYPES": "EMIAL"})
+
+    found = find(findings, "setting")
+    assert found.level == "error"
+    assert "there is no type EMIAL" in found.detail
+    assert "without texts" in found.detail
+
+
 def test_bad_and_misspelt_settings_are_named(env: dict[str, str]) -> None:
     findings = examine({**env, "AGENTSTACK_CONTENT": "x", "AGENTSTACK_COLECTOR_URL": "http://h"})
 
