@@ -10,6 +10,7 @@ searched for whose stem is not there.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from agentstack_processors.redaction.folding import TABLE
@@ -19,6 +20,7 @@ from agentstack_processors.redaction.patterns.row import Pattern, at_literals, e
 from agentstack_processors.redaction.reading import Reading
 
 _KEY = 3  # characters of a prefix by which rows are looked up
+_BEHIND_A_RULE = re.compile(r"(?<=[_\-]{3})(?<![A-Za-z0-9])[A-Za-z0-9]{2}[A-Za-z0-9_\-]")
 _ROOT = b"AA00"  # stands in every form that has no number of six digits
 
 
@@ -102,6 +104,9 @@ class Gate:
             elif head[:1] in "-_" or text[start - 1 : start] == "\\":  # --ghp_…, \nghp_…
                 met += self._later(text, start)
         tokens = reading.tokens
+        if "--" in tokens or "__" in tokens:
+            for head in _BEHIND_A_RULE.findall(tokens):  # -----ghp_…
+                met += prefixes.get(head, ())
         for literal, pattern in self._inner:
             if literal in tokens:
                 met.append(pattern)

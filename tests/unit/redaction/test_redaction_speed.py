@@ -65,7 +65,7 @@ _HOSTILE = {
 
 def _cost(redactor: Redactor, text: str) -> float:
     best = float("inf")
-    for _ in range(3):
+    for _ in range(2):
         begin = time.process_time()
         redactor.scrub(text)
         best = min(best, time.process_time() - begin)
@@ -76,7 +76,7 @@ def _cost(redactor: Redactor, text: str) -> float:
 def test_ten_times_the_text_costs_ten_times_the_time(name):
     redactor = Redactor()
     piece = _HOSTILE[name]
-    small, large = (piece * (size // len(piece)) for size in (50_000, 500_000))
+    small, large = (piece * (size // len(piece)) for size in (20_000, 200_000))
     # 10 is linear and 100 is quadratic; the rest is caches and a busy machine.
     assert _cost(redactor, large) < 30 * max(_cost(redactor, small), 0.0005)
 
