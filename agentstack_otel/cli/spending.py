@@ -87,7 +87,7 @@ def _price_the_rest(source: LocalSource, local: LocalSpending) -> None:
     if source.log is None:
         list(steps(local, {"since_ns": 1}))
     elif cost.GROUP in source.log.groups():
-        cost.catch_up(source.log, source.store, cost.Config(local.own))
+        cost.catch_up(source.log, source.store, cost.Config(local.own, offload=False))
 
 
 def overrides(path: str) -> Overrides:

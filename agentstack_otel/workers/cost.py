@@ -56,15 +56,15 @@ class Config:
         overrides: The user's own prices, from `agentstack_processors.cost.overrides.parse`.
         most_spans: Spans whose place in their trace is kept in memory; about 700 bytes each.
         budget_seconds: Least time between two looks at the budgets.
-        offload: Price in a child process of low priority. It takes about 80 MB, and the gateway
-            does not share its interpreter with it.
+        offload: Price in a child process of low priority. It takes about 100 MB, and the gateway
+            does not share its interpreter with it: beside a busy one it does three times the work.
         worker: Of the loop. Sums may be a second old, so batches are larger than the writer's.
     """
 
     overrides: Overrides = NO_OVERRIDES
     most_spans: int = 100_000
     budget_seconds: float = 2.0
-    offload: bool = False
+    offload: bool = True
     worker: loop.Config = field(
         default_factory=lambda: loop.Config(
             linger_seconds=1.0, linger_cap_seconds=2.0, gives_way_seconds=10.0

@@ -20,6 +20,7 @@ from agentstack_processors.verdicts import Reject, Retry
 
 from agentstack_otel.workers.offload import ChildDied, Offload
 
+_REQUESTS = 32  # handed to the child at a time
 _DEATHS = 2  # a child may be killed for reasons of the machine; twice by one batch is its own
 
 Loaded = Sequence[tuple[Key, Read, Mapping[str, Place]]]
@@ -61,6 +62,9 @@ class Pricer:
     def rows(self, payloads: Sequence[bytes]) -> Iterator[Sequence[Any]]:
         """One request after the other: what was just made is still in the processor's cache."""
         self._early.clear()
+        return self._rows(payloads)
+
+    def _rows(self, payloads: Sequence[bytes]) -> Iterator[Sequence[Any]]:
         for payload in payloads:
             read = open_uses(payload)
             for use in read.uses:
@@ -70,9 +74,12 @@ class Pricer:
             else:
                 self._book.take(read)
 
-    def all_rows(self, payloads: Sequence[bytes]) -> tuple[list[Sequence[Any]], list[Key]]:
-        """Rows and missing traces at once, for the way between two processes."""
-        return list(self.rows(payloads)), self.missing()
+    def some_rows(
+        self, payloads: Sequence[bytes], more: bool
+    ) -> tuple[list[Sequence[Any]], list[Key]]:
+        """Rows and missing traces of a batch's first requests, or of `more` of them."""
+        rows = list(self._rows(payloads) if more else self.rows(payloads))
+        return rows, self.missing()
 
     def missing(self) -> list[Key]:
         """See `Pricing.missing`."""
@@ -108,11 +115,16 @@ class ChildPricing:
         self._missing: list[Key] = []
         self._deaths = 0
 
-    def rows(self, payloads: Sequence[bytes]) -> Iterable[Sequence[Any]]:
-        """See `Pricing.rows`."""
-        rows, self._missing = self._call("all_rows", list(payloads))
-        found: list[Sequence[Any]] = rows
-        return found
+    def rows(self, payloads: Sequence[bytes]) -> Iterator[Sequence[Any]]:
+        """See `Pricing.rows`. Some requests at a time: what travels is held on both sides."""
+        starts = self._process.starts
+        for at in range(0, len(payloads), _REQUESTS):
+            part = list(payloads[at : at + _REQUESTS])
+            rows, self._missing = self._call("some_rows", part, at > 0)
+            if at and self._process.starts != starts:
+                raise Retry("pricing: the child was replaced in the middle of a batch")
+            starts = self._process.starts
+            yield from rows
 
     def missing(self) -> list[Key]:
         """See `Pricing.missing`."""

@@ -53,7 +53,7 @@ def append(log: SqliteLog, payloads: list[bytes]) -> None:
 
 def work(log: SqliteLog, store: ChdbStore, publish: object = None, **config: object) -> None:
     """A writer and a cost worker run until they have read the log."""
-    settings = Config(worker=QUICK, **config)  # type: ignore[arg-type]  # each test's own settings
+    settings = Config(worker=QUICK, offload=False, **config)  # type: ignore[arg-type]  # each test's own settings
     workers: list[Worker] = [
         Worker(log, "writer", Writer(store), QUICK),
         cost_worker(log, store, settings, publish),  # type: ignore[arg-type]  # a list's append
