@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import re
+import re2
 
 BEFORE = 200
 AFTER = 160
@@ -20,14 +20,14 @@ SENTENCES = 0.9
 """Share of letters, spaces and punctuation in what people write."""
 _PLAIN = " \n\t.,;:!?'\"-()*#\u2019\u201c\u201d\u3002\uff0c\u3001"
 
-_NEGATION = re.compile(
+_NEGATION = re2.compile(
     r"(?:\bnever|\bnot|n't|\bcannot|\bwithout|\brefus\w+ to|\bdecline to|\bavoid|\bunable to"
     r"|\bforbidden to|\bprohibited from|\bprevents?|\bprotects? (?:you )?(?:against|from)"
     r"|\binstead of|\brather than|(?:\bnot|\bnever|n't)(?:\s+\w+){1,6}\s+to)"
     r"(?:\s+(?:ever|to|under any circumstances?,?|reveal\w*|be|try to"
     r"|attempt to|directly|in any way|users?|anyone|from|directly or indirectly)){0,4}[\s,:]*$"
 )
-_REPORT = re.compile(
+_REPORT = re2.compile(
     r"\b(?:for example|for instance|e\.g\.|such as|like|examples?|says?|said|saying"
     r"|stat(?:es|ed|ing)|contain(?:s|ed|ing)?|includ(?:es|ed|ing)|phrases?|strings?|text|called"
     r"|known as|payload|prompts? (?:like|such as)|attackers? (?:may|might|can|could|will)"
@@ -36,7 +36,7 @@ _REPORT = re.compile(
     r"|instructed|tricked|designed to|aim(?:s|ed)? to|used to|wants? to"
     r"|flags?|detects?|blocks?|catch(?:es)?)\b[^.!?\n]{0,60}$"
 )
-_FORESEEN = re.compile(
+_FORESEEN = re2.compile(
     r"\b(?:(?:if|when|whenever|even if|in case|should) (?:the |a |an |any |some)?"
     r"(?:users?|person|people|human|anyone|someone|customers?|they|he or she|asked|input|message"
     r"|it) ?(?:\w+ ){0,2}?(?:asks?|asked|tr(?:y|ies)|attempts?|requests?|claims?|tells?|says?"
@@ -47,7 +47,7 @@ _FORESEEN = re.compile(
     r"|any (?:attempts?|requests?|instructions?) (?:to|that)"
     r"|(?:it|that|which|and|or) (?:asks?|tries|attempts?) (?:you |the \w+ )?to)[^\n]{0,150}$"
 )
-_DEFENCE = re.compile(
+_DEFENCE = re2.compile(
     r"^[^\n]{0,100}\b(?:refuse|decline|do not comply|never comply|don't comply|politely"
     r"|do not follow them|not be followed|must be (?:refused|ignored|rejected))\b"
     r"|^[\s,]{0,3}(?:(?:that (?:are |appear |you find |may be )?)?(?:contained|found|inside|within"
@@ -56,7 +56,7 @@ _DEFENCE = re.compile(
     r"|websites?|emails?|users?|content|search|tools?|data|input|results?|it|them|external"
     r"|untrusted|third|files?|quoted)\b)"
 )
-_TRADE = re.compile(
+_TRADE = re2.compile(
     r"\b(?:prompt[ -]injections?|injection attacks?|jailbreak(?:s|ing)? (?:attempts?|attacks?"
     r"|detection)|attackers?|adversar(?:y|ial|ies)|vulnerabilit(?:y|ies)|mitigat(?:e|es|ion|ions)"
     r"|red[ -]team(?:ing|s|ers)?|guardrails?|owasp|exploit(?:s|ation)?|malicious|payloads?"
@@ -65,22 +65,22 @@ _TRADE = re.compile(
     r"|attack(?:s)? (?:success|surface|vectors?|types?|techniques?)|defen[cs]es?"
     r"|evaluat(?:e|ion|ing))\b"
 )
-_DIRECTIVE = re.compile(
+_DIRECTIVE = re2.compile(
     r"(?:^|[.\n:*-]\s*|\d\.\s)(?:never|always|do not|don't|only|if the|if you|if asked|when|use"
     r"|respond|avoid|ensure|make sure|you must|you should|you can|you will|you have access"
     r"|your (?:task|role|goal|output|response|instructions|job)|keep|be |prefer|refrain|treat"
     r"|include|provide|output|return|call|before|after|bias|summarize)\b"
 )
-_THIRD = re.compile(r"\b(?:the user|users?'s?|the person|the customer|customers)\b")
-_ROLE = re.compile(
+_THIRD = re2.compile(r"\b(?:the user|users?'s?|the person|the customer|customers)\b")
+_ROLE = re2.compile(
     r"\byou are [^.\n]{2,80}\b(?:assistant|agent|expert|model|tool|engineer|bot|translator)\b"
     r"|\b(?:the assistant is|your (?:task|role|goal|job|purpose) is|system prompt)\b"
     r"|^you are [\w ]{2,30}[,.]"
 )
-_TOOLS = re.compile(
+_TOOLS = re2.compile(
     r"\b(?:tools?|functions?|json|format|bullet points?|markdown|schema|parameters)\b"
 )
-_HEADS = re.compile(r"(?:^|\n)\s*(?:#{1,4} |<\w+>|\d\.\s|- )")
+_HEADS = re2.compile(r"(?:^|\n)\s*(?:#{1,4} |<\w+>|\d\.\s|- )")
 _QUOTES = "\"'`"
 
 
