@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import importlib
 import logging
 import os
@@ -37,6 +38,10 @@ def main(descriptor: int) -> None:
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     with contextlib.suppress(EOFError, OSError):
         made = _boot(connection)
+        # What was made lives as long as the process, what it looks at dies young: collecting every
+        # 700 objects cost detection a quarter of its time.
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
         while made is not None:
             method, args = _receive(connection)
             _reply(connection, _call, (made, method, args))

@@ -126,8 +126,8 @@ class Taint:
     """What came in and what went out, in one trace: bounded."""
 
     __slots__ = (
-        "_actions", "_answer", "_delegates", "_flagged", "_known", "_room", "_sinks", "_sources",
-        "_stems", "_trusted", "_words",
+        "_actions", "_answer", "_delegates", "_flagged", "_held", "_known", "_room", "_sinks",
+        "_sources", "_stems", "_trusted", "_words",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -142,6 +142,7 @@ class Taint:
         self._sources: list[Source] = []
         self._sinks: deque[Sink] = deque(maxlen=_MOST_SINKS)
         self._flagged: set[int] = set()
+        self._held = 0
 
     def observe(
         self, text: SpanText, verdict: Verdict, moment: Moment, where: Where
@@ -150,11 +151,14 @@ class Taint:
         if text.scope == "tool_output":
             added = [*self._sources_in(text, verdict, moment, where)][: self._free()]
             self._sources += added
+            self._held += sum(500 + 4 * len(source.passage) for source in added)
             for sink in self._sinks if added else ():
                 yield from self._flow(sink, added)
         elif text.scope == "tool_input":
             if text.tool and acts(text.tool):
                 sink = Sink(text.tool, text.text[:_LONGEST], moment, where, text.field)
+                if len(self._sinks) < _MOST_SINKS:
+                    self._held += 400 + len(sink.text)  # later ones take the place of others
                 self._sinks.append(sink)
                 yield from self._flow(sink, self._sources)
         elif text.trusted:
@@ -165,8 +169,7 @@ class Taint:
     def size(self) -> int:
         """About how many bytes this takes."""
         held = _MOST_TRUSTED - self._room + len(self._answer) + 60 * len(self._stems)
-        held += sum(400 + len(sink.text) for sink in self._sinks) if self._sinks else 0
-        return held + sum(500 + 4 * len(source.passage) for source in self._sources)
+        return held + self._held
 
     def _free(self) -> int:
         return max(0, _MOST_SOURCES - len(self._sources))

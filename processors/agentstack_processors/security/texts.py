@@ -177,9 +177,32 @@ def _messages(
             value = decode(text)
     else:
         value = decode(text)
-    for said in read(value, scope):
-        speaker = said.scope
-        yield SpanText(said.text, speaker, key, speaker in _TRUSTED, said.tool, output)
+    for message in value if isinstance(value, list) else (value,):
+        known = _plain(message)
+        if known is not None:
+            speaker, text = known
+            yield SpanText(text, speaker, key, speaker in _TRUSTED, "", output)
+            continue
+        for said in read(message, scope):
+            speaker = said.scope
+            yield SpanText(said.text, speaker, key, speaker in _TRUSTED, said.tool, output)
+
+
+def _plain(message: Any) -> tuple[Scope, str] | None:
+    """The usual message, one text part: most of every history, told apart quickly."""
+    if type(message) is not dict:
+        return None
+    parts, role = message.get("parts"), message.get("role")
+    if type(parts) is not list or len(parts) != 1 or type(role) is not str:
+        return None
+    (part,) = parts
+    speaker = ROLES.get(role)
+    if speaker is None or type(part) is not dict or part.get("type") != "text":
+        return None
+    text = part.get("content")
+    if type(text) is not str or not text or "tool_calls" in message:
+        return None
+    return speaker, flat(text) if speaker == "tool_output" else text
 
 
 def _dumped(span: OpenSpan, key: str, text: str, field: Field) -> Iterator[SpanText]:
