@@ -59,6 +59,12 @@ _WEAK_SEEDS = frozenset(
 )
 _SEEDS = _STRONG_SEEDS | _WEAK_SEEDS
 _BEGINNINGS = (b"telef", b"mobiln", b"handyn", b"puhelin")
+_LEADING = _WEAK_SEEDS | frozenset(
+    b"""me us him her them back on at to is the my our your his num nr no please directly via by
+    under now anytime or and either new here this that tel auf unter an al au le la el il op numero
+    mero again with using for mobile info details detail out mig""".split()
+)
+_LAST_WORD = re.compile(rb"([a-z]+)[^a-z]*\Z")
 _ENDINGS = (
     b"phone",
     b"phones",
@@ -102,6 +108,7 @@ _FOREIGN = re.compile(
 )
 _DECIMAL = re.compile(r"[0-9]+\.[0-9]+\Z")
 _NETWORK = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}\Z")
+_MOST_DIGITS = 21  # of a number and its extension
 _REACH = 56
 
 
@@ -135,6 +142,8 @@ def in_context(pattern: Pattern, reading: Reading) -> Iterator[Span]:
     plain = text.isascii()
     composed = any(map(_is_composed, reading.context))
     for first, behind in reading.unnamed:
+        if folded.count(b"0", first, behind) > _MOST_DIGITS:
+            continue
         listed = first - last <= 12
         # The cheapest question first: most numbers have no such word before or behind.
         if not (
@@ -180,6 +189,12 @@ def _grouped(number: str) -> bool:
     return number[0] in "0(" or not number.isdigit() or 10 <= len(number) <= 11
 
 
+def _leads_up(near: bytes, words: frozenset[bytes]) -> bool:
+    """Whether the last word before a number can stand between "call" and it."""
+    last = _LAST_WORD.search(near, max(0, len(near) - 20))
+    return last is not None and (last[1] in _LEADING or b"emergency" in words)
+
+
 def _behind(behind: bytes, *, grouped: bool) -> bool:
     if _BEHIND_STRONG.match(behind) is not None:
         return True
@@ -198,7 +213,7 @@ def _named(reading: Reading, start: int, end: int, *, grouped: bool) -> bool:
     folded = reading.folded
     near = folded[max(0, start - _REACH) : start]
     words = reading.words_before(start)
-    weak = grouped and not _WEAK_SEEDS.isdisjoint(words)
+    weak = grouped and not _WEAK_SEEDS.isdisjoint(words) and _leads_up(near, words)
     if (weak and _WEAK.search(near)) or (grouped and _INITIAL.search(near, max(0, len(near) - 4))):
         return True
     strong = not _STRONG_SEEDS.isdisjoint(words) or _composed(reading, start)
