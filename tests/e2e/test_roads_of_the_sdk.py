@@ -8,6 +8,7 @@ the server can write lies below one folder, which is searched.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -30,6 +31,7 @@ WAYS = (
     "attribute", "list", "bytes", "binary", "map", "map key", "name", "key", "status", "event",
     "message event", "raised", "link", "trace state", "scope", "messages", "observed", "run",
 )  # fmt: skip
+SPOOLS = ("solo.db", "init.db", "no-re2.db")
 AWAY = "http://127.0.0.1:9"  # nobody listens at the discard port
 
 
@@ -93,6 +95,7 @@ def travelled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Travelled]:
     program.run("solo", AGENTSTACK_SPOOL=str(root / "solo.db"), AGENTSTACK_DEBUG="1")
     program.run("init solo", "init", instrument=False, AGENTSTACK_SPOOL=str(root / "init.db"))
     program.run("away", AGENTSTACK_COLLECTOR_URL=AWAY, AGENTSTACK_DEBUG="true")
+    program.run("no re2", AGENTSTACK_SPOOL=str(root / "no-re2.db"), PYTHONPATH=without_re2(outside))
     # a sender that redacts nothing: what it leaves lies elsewhere, the server must do it
     raw = outside / "raw.db"
     program.run("raw spool", AGENTSTACK_SPOOL=str(raw), AGENTSTACK_REDACTION="off")
@@ -119,6 +122,12 @@ def travelled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Travelled]:
         yield Travelled(root, sweep, server, spans, sweep.folder(copy))
     finally:
         server.stop()
+
+
+def without_re2(folder: Path) -> str:
+    """As in a process that has only the SDK: RE2 comes with the server."""
+    (folder / "re2.py").write_text("raise ImportError('not installed')\n")
+    return os.pathsep.join((str(folder), os.environ.get("PYTHONPATH", ""))).rstrip(os.pathsep)
 
 
 def stock(protocol: str, url: str) -> dict[str, str]:
@@ -149,7 +158,7 @@ def test_no_secret_of_a_traced_program_is_in_the_store(travelled: Travelled) -> 
 def test_spools_hold_the_programs_spans(travelled: Travelled) -> None:
     """The search saw something: what is harmless stands in each file."""
     away = list((travelled.root / "home" / "state" / "agentstack" / "spool").glob("*.db"))
-    for spool in (travelled.root / "solo.db", travelled.root / "init.db", *away):
+    for spool in (*(travelled.root / name for name in SPOOLS), *away):
         files = spool.parent.glob(f"{spool.name}*")
         data = b"".join(path.read_bytes() for path in files)
         assert data.count(CANARY.encode()) >= len(KINDS), spool
@@ -159,7 +168,7 @@ def test_spools_hold_the_programs_spans(travelled: Travelled) -> None:
 def test_looking_at_a_spool_leaves_nothing_behind(travelled: Travelled, tmp_path: Path) -> None:
     env = environment(tmp_path)
     for command in ("traces", "trace", "replay"):
-        what = ["latest", "--plain"] if command == "replay" else ["latest"] * (command == "trace")
+        what = ["latest", "--full"] if command == "replay" else ["latest"] * (command == "trace")
         with (tmp_path / f"{command}.out").open("wb") as out:
             subprocess.run(
                 [*AGENTSTACK, command, *what, "--spool", str(travelled.root / "solo.db")],
