@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from agentstack_processors.security.characters import CONFUSABLE, folds
 
@@ -41,6 +42,7 @@ class View:
     end: int = 0
     exact: bool = True
     undone: str = field(default="", repr=False)
+    _ends: list[int] = field(default_factory=list, repr=False, compare=False)
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Offsets in `original` of what stands at start to end of `text`."""
@@ -49,19 +51,16 @@ class View:
         original = self.original[self.start : self.end]
         if original.isascii():  # each character became one character
             return self.start + start, self.start + end
-        ends = _ends(original)
-        first = bisect_right(ends, start)
-        last = bisect_right(ends, max(start, end - 1))
+        if not self._ends:  # worth its time only where something was found
+            self._ends.extend(_ends(original))
+        first = bisect_right(self._ends, start)
+        last = bisect_right(self._ends, max(start, end - 1))
         return self.start + first, min(self.end, self.start + last + 1)
 
 
-def _ends(original: str) -> Sequence[int]:
+def _ends(original: str) -> Iterable[int]:
     """For each character of the original, where what it became ends in the folded text."""
-    position, ends = 0, []
-    for char in original:
-        position += len(_FOLDS.get(char, char))
-        ends.append(position)
-    return ends
+    return accumulate(len(_FOLDS.get(char, char)) for char in original)
 
 
 def fold(text: str) -> str:
