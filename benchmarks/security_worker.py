@@ -7,6 +7,8 @@ their own questions and have their own bookings, so each run has texts of its ow
 policies and catalogue pages come again.
 
 spans_per_cpu_second: everything, with the verdict cache of a worker that has run for a while.
+known_texts_spans_per_cpu_second: the same runs again in a worker that watches them for the first
+    time: every text has a verdict.
 pipeline_us: the same with an engine that costs nothing: what this side of the engine costs a span.
 open_us: of which decoding the request.
 cold_spans_per_cpu_second: the first runs of a fresh worker; nothing is remembered yet.
@@ -33,12 +35,12 @@ from agentstack_processors.security.trace_state import TraceWatch
 from agentstack_processors.security.verdict import CLEAN, Scope, Verdict
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-_WORDS = (
+_WORDS = (  # noqa: SIM905 - a table of words
     "the booking agent looked up reservation and found flights from Paris to Oslo departing at "
     "total price in euros per passenger seat upgrade available loyalty points balance customer "
     "asked about refund policy for cancelled orders item shipped on warehouse returned within "
     "days standard delivery address city window aisle breakfast included rating reviews hotel"
-).split()  # noqa: SIM905 - a table of words
+).split()
 _TOOLS = ("get_reservation", "search_flights", "list_orders", "get_customer", "find_hotel")
 
 
@@ -185,18 +187,20 @@ def measure(runs: int = 400, rounds: int = 3) -> dict[str, float]:
     judge = SpanJudge(cache, TraceWatch())
     spans, cold, _ = _judged(judge, list(traffic.requests(runs)))
     cold_rate = spans / cold
-    warm, bare, opened, alerts = [], [], [], 0
+    warm, known, bare, opened, alerts = [], [], [], [], 0
     idle = SpanJudge(_Nothing(), TraceWatch())
     for _ in range(rounds):
         requests = list(traffic.requests(runs))
         count, seconds, found = _judged(judge, requests)
         warm.append(seconds / count)
         alerts += found
+        known.append(_judged(SpanJudge(cache, TraceWatch()), requests)[1] / count)
         bare.append(_judged(idle, requests)[1] / count)
         opened.append(_opened(requests) / count)
     return {
         "spans_per_cpu_second": round(1 / min(warm)),
         "cold_spans_per_cpu_second": round(cold_rate),
+        "known_texts_spans_per_cpu_second": round(1 / min(known)),
         "us_per_span": round(min(warm) * 1e6, 1),
         "pipeline_us": round(min(bare) * 1e6, 1),
         "open_us": round(min(opened) * 1e6, 1),
