@@ -66,27 +66,50 @@ def test_markers_stay_equal_across_restarts_and_differ_between_installations(tmp
     assert len(others) > 1
 
 
-def test_with_the_senders_key_markers_equal_theirs(tmp_path, monkeypatch):
-    from agentstack_exporters.otlp.privacy import Config, Privacy
-
+def configured(tmp_path):
+    """The server's settings as `agentstack up` makes them here and now."""
     from agentstack_otel.cli.commands import up
 
-    monkeypatch.setenv("AGENTSTACK_REDACTION_KEY", "shared secret")
     given = {"data": str(tmp_path), "otlp_grpc": "a:0", "otlp_http": "b:0", "http": "c:0"}
-    config = up.config(
+    return up.config(
         **given,
         spools=(),
         content="scrubbed",
         redaction=True,
+        detection=False,
+        rules=None,
+        alerts=None,
+        pricing=False,
+        prices=None,
         retention_days=1,
         api_keys="",
         allow_public_without_keys=False,
         cors_origins=(),
     )
+
+
+def test_with_the_senders_key_markers_equal_theirs(tmp_path, monkeypatch):
+    from agentstack_exporters.otlp.privacy import Config, Privacy
+
+    monkeypatch.setenv("AGENTSTACK_REDACTION_KEY", "shared secret")
+    config = configured(tmp_path)
     senders = Privacy(Config(key="shared secret")).text(MAIL)
     assert make("scrubbed", tmp_path / "key", config.redaction_key).scrub(MAIL) == senders
     assert not (tmp_path / "key").exists()
     assert "shared secret" not in repr(config)
+
+
+def test_up_takes_the_wishes_of_its_environment_and_names_a_wrong_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("AGENTSTACK_REDACTION_MODE", "drop")
+    monkeypatch.setenv("AGENTSTACK_REDACTION_PATTERNS", "EMPLOYEE_ID=E-[0-9]{6}")
+    wishes = configured(tmp_path).wishes
+    redactor = make("scrubbed", tmp_path / "key", "", wishes)
+    assert redactor.scrub(f"E-123456 to {MAIL}.") == " to ."
+    assert make("full", tmp_path / "key", "", wishes).scrub_attribute("note", MAIL) == ""
+
+    monkeypatch.setenv("AGENTSTACK_REDACTION_PATTERNS", "EMPLOYEE_ID=E-[0-9")
+    with pytest.raises(ConfigError, match="AGENTSTACK_REDACTION_PATTERNS, line 1"):
+        configured(tmp_path).validate()
 
 
 def test_a_mode_that_does_not_exist_is_named(tmp_path):
