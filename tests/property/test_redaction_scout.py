@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
+from tests.fakes.corpora import corpus
 from tests.fakes.planted_secrets import (
     LOG_FIELDS,
     SECRETS,
@@ -247,3 +248,24 @@ def test_custom_patterns_are_seen_without_literals_of_their_own(regex):
 def test_a_pattern_of_which_nothing_can_be_demanded_opens_every_request():
     redactor = Redactor(Config(key="test", custom=(Custom("ODD", r"(?=[a-z]{3}!)"),)))
     assert redactor.suspicious(a_request().SerializeToString())
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "pii_synth/labelled.jsonl",
+        "presidio_research/generated_large.jsonl",
+        "taubench/benign.jsonl",
+    ],
+)
+def test_labelled_texts_that_scrubbing_changes_are_suspicious_in_every_layer(path):
+    for index, line in enumerate(corpus(path)):
+        text = str(line["text"])[:4000]
+        layer = (str, *_LAYERS)[index % (1 + len(_LAYERS))]
+        fields = sorted(TRACE_FIELDS)
+        field = "attribute" if len(text) > 200 else fields[index % len(fields)]
+        payload = TRACE_FIELDS[field](layer(text)).SerializeToString()
+        if scrub_traces(payload, _ORACLE) != payload:
+            assert _REDACTOR.suspicious(payload), f"line {index} of {path}"
+        if index == 1500:
+            break
