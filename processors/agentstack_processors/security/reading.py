@@ -7,6 +7,7 @@ alert. So all are first taken at their full weight; only if that were an alert a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -28,6 +29,9 @@ DISGUISED = 1.15
 """Factor on the weight of what was found only after a disguise was undone."""
 _SENTENCES = ("base64", "ascii85", "hex", "binary", "escapes", "selectors", "percent", "entities")
 """Disguises that hide whole sentences: the statistics look at them, and for further disguises."""
+_WORD = 80
+_LAST_WORD = re.compile(r"\S+\Z")
+_FIRST_WORD = re.compile(r"\S+")
 _ABOUT = 24_576
 """Characters that are asked whether a text is about attacks, or a system prompt."""
 
@@ -208,7 +212,8 @@ class Reading:
     def _with_excerpt(self, finding: Finding) -> Finding:
         around = max(0, (EXCERPT - (finding.end - finding.start)) // 4)
         start = max(0, finding.start - around)
-        excerpt = self.text[start : min(finding.end + around, start + 2 * EXCERPT)]
+        stop = min(len(self.text), finding.end + around, start + 2 * EXCERPT)
+        excerpt = _whole_words(self.text, start, stop)
         if self.detectors.scrub is not None:
             excerpt = self.detectors.scrub(excerpt)
         return replace(finding, excerpt=" ".join(excerpt.split())[:EXCERPT])
@@ -225,6 +230,24 @@ class Reading:
             parts.append(f"{len(findings) - 5} more")
         named = ", ".join(parts) or "no rule"
         return f"{named}; rules {fused.rules}, statistics {fused.linear:.2f}"
+
+
+def _whole_words(text: str, start: int, stop: int) -> str:
+    """`text[start:stop]` out to the next gaps: half a secret would not be known as one.
+
+    A word that goes on for longer than `_WORD` is left out rather than cut.
+    """
+    near = text[max(0, start - _WORD) : start]
+    far = text[stop : stop + _WORD]
+    before, after = _LAST_WORD.search(near), _FIRST_WORD.match(far)
+    first = start - len(before[0] if before else "")
+    last = stop + len(after[0] if after else "")
+    part = text[first:last]
+    if first > 0 and not text[first - 1].isspace() and len(part.split(None, 1)) > 1:
+        part = part.split(None, 1)[1]
+    if last < len(text) and not text[last].isspace() and len(part.rsplit(None, 1)) > 1:
+        part = part.rsplit(None, 1)[0]
+    return part
 
 
 def _factor(match: _Match, about: float) -> float:

@@ -185,6 +185,17 @@ def test_excerpts_are_short_and_scrubbed():
     assert any("[SECRET]" in finding.excerpt for finding in verdict.findings)
 
 
+def test_excerpts_cut_no_word_in_half_before_it_is_scrubbed():
+    secret = "sk-" + "q7" * 30
+    seen = []
+    engine = Engine(Config(scrub=lambda text: seen.append(text) or text))
+    for gap in range(0, 60, 7):
+        engine.judge(f"{secret} {'x ' * gap}{INJECTION}{' y' * gap} {secret}")
+    assert seen
+    assert all(text.count("sk-q7") == text.count(secret) for text in seen)
+    assert not any("q7" in text.replace(secret, "") for text in seen)
+
+
 def test_the_explanation_holds_nothing_of_the_text(engine):
     verdict = engine.judge(f"swordfish {INJECTION} swordfish")
     assert "swordfish" not in verdict.explanation
