@@ -45,7 +45,8 @@ def texts(size: int = _SIZE, count: int = _COUNT, seed: int = 11) -> list[str]:
     rng = random.Random(seed)
     found = []
     for number in range(count):
-        pieces = [rng.choice(_PIECES) for _ in range(size // 60 + 2)]
+        kinds = rng.sample(_PIECES, 2)  # a message is of one kind, or of two
+        pieces = [rng.choice(kinds) for _ in range(size // 60 + 2)]
         if number % 10 == 0:
             pieces.insert(rng.randrange(2), _ATTACK)
         text = "".join(piece.replace("{n}", str(rng.randrange(10**6))) for piece in pieces)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -88,9 +90,9 @@ class NgramScorer:
         """Sum of weights, and number of features, before each word and at the end."""
         model, starts = self._model, found.starts
         characters = np.zeros(starts[-1] + 1, np.int64)
-        model.characters[found.characters].sum(axis=0, dtype=np.int64).cumsum(out=characters[1:])
+        model.characters.take(found.characters).sum(axis=0, dtype=np.int64).cumsum(out=characters[1:])
         sums = characters[starts]
-        sums[1:] += model.words[found.words].sum(axis=0, dtype=np.int64).cumsum()
+        sums[1:] += model.words.take(found.words).sum(axis=0, dtype=np.int64).cumsum()
         counts = starts * CHARACTER_FEATURES + np.arange(len(starts)) * WORD_FEATURES
         return sums, counts
 
@@ -111,8 +113,18 @@ class NgramScorer:
             int(found.places[found.starts[begin]]),
             int(found.places[found.starts[end] - 1]) + 1,
             margin,
-            float(np.interp(margin, margins, values)),
+            interpolated(margin, margins, values),
         )
+
+
+def interpolated(margin: float, margins: Sequence[float], values: Sequence[float]) -> float:
+    """The value at `margin`, on the line between two knots; beyond the ends it stays."""
+    above = bisect_right(margins, margin)
+    if above in (0, len(margins)):
+        return values[min(above, len(values) - 1)]
+    left, right = margins[above - 1], margins[above]
+    share = (margin - left) / (right - left)
+    return values[above - 1] + (values[above] - values[above - 1]) * share
 
 
 __all__ = ["LONGEST", "NgramScorer", "Score", "Window"]
