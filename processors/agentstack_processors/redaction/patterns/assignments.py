@@ -34,7 +34,7 @@ PASSWORD = re.compile(
     r"(?i:passw(?:or)?ds?|passwort|passphrase|passcode|pwd|pass)"
     r"(?![_\- ]?(?i:chang|length|min|max|field|reset|polic|expir|count|hint|url|file|path|type|date"
     r"|updat|creat|last|hash|valid|encrypt|requir|strength|prompt|label|input|manag))"
-    rf"(?:[_\-]?[A-Za-z0-9]{{1,12}}){{0,2}}(?P<sign>{_SIGN})"
+    rf"(?:[_\-]?[A-Za-z0-9]{{1,12}}){{0,2}}(?![A-Za-z0-9])(?P<sign>{_SIGN})"
     r"(?:[\"'`]([^\"'`\n]{4,128})[\"'`]|([^\s\"'`,;<>{}()\[\]|]{4,128}))"
 )
 TOKEN = re.compile(
