@@ -84,11 +84,12 @@ def make(
     policy.validate()
     wanted = redaction or Redaction()
     wanted.validate()  # before a key is drawn
-    redactor = Redactor(wanted.config(key or _key(key_file)))
+    redactor = Redactor(wanted.config(key or installation_key(key_file)))
     return redactor if mode == "scrubbed" else ContentRedactor(policy, redactor)
 
 
-def _key(path: Path) -> bytes:
+def installation_key(path: Path) -> bytes:
+    """The data folder's own marker key, drawn when there is none yet."""
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
@@ -99,4 +100,4 @@ def _key(path: Path) -> bytes:
     return key
 
 
-__all__ = ["ContentRedactor", "Redaction", "make", "wishes"]
+__all__ = ["ContentRedactor", "Redaction", "installation_key", "make", "wishes"]

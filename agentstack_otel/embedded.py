@@ -209,8 +209,9 @@ class Embedded:
             return None
         from agentstack_otel.content_redaction import make
 
-        key_file = self.folder.path / "redaction.key"
-        return make(self.config.content, key_file, self.config.redaction_key, self.config.wishes)
+        return make(
+            self.config.content, self.folder.key, self.config.redaction_key, self.config.wishes
+        )
 
     def _ingest(self) -> None:
         if not self.config.spools:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from agentstack_processors.verdicts import ConfigError
 
+from agentstack_otel.content_redaction import installation_key
 from agentstack_otel.folder import Folder
 from agentstack_otel.rules_folder import RulesFolder, read_rules_folder
 
@@ -51,7 +52,7 @@ class Config:
         alerts: YAML file that says who hears of alerts and which rules are off.
         prices: YAML file with the user's own prices.
         redact_evidence: False: excerpts in alerts are as the texts are.
-        redaction_key: Secret behind the digits of markers.
+        redaction_key: Secret behind the digits of markers; empty: the data folder's own.
     """
 
     detection: bool = True
@@ -187,7 +188,7 @@ class Workers:
             disabled_by_project=alerts.disabled_by_project,
             yara=own.yara,
             rules=own.rules,
-            redaction_key=self._config.redaction_key,
+            redaction_key=self._config.redaction_key or installation_key(self._folder.key),
             redact=self._config.redact_evidence,
             prices=self._config.prices_text(),
         )

@@ -56,6 +56,11 @@ class Folder:
         return self.path / "log.db"
 
     @property
+    def key(self) -> Path:
+        """The key behind the digits of markers."""
+        return self.path / "redaction.key"
+
+    @property
     def store(self) -> Path:
         """The engine's folder."""
         return self.path / "store"

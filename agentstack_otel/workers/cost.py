@@ -67,7 +67,7 @@ class Config:
     offload: bool = True
     worker: loop.Config = field(
         default_factory=lambda: loop.Config(
-            linger_seconds=1.0, linger_cap_seconds=2.0, gives_way_seconds=10.0
+            linger_seconds=1.0, linger_cap_seconds=2.0, gives_way_seconds=10.0, keeps_log=False
         )
     )
 

@@ -31,7 +31,7 @@ class Settings:
     disabled_by_project: Mapping[str, frozenset[str]] = field(default_factory=dict)
     yara: tuple[tuple[str, str], ...] = ()
     rules: tuple[tuple[str, str], ...] = ()
-    redaction_key: str = field(default="", repr=False)
+    redaction_key: str | bytes = field(default="", repr=False)
     redact: bool = True
     verdicts: int = 50_000
     prices: tuple[str, str] | None = None

@@ -51,6 +51,8 @@ class Config:
             further apart, four times as long as the last one took, up to this.
         gives_way_seconds: Before each batch, wait up to so long for the rest of the process to
             leave room on the machine; see `courtesy`. 0: first come, first served.
+        keeps_log: Whether the log waits for this group even after it failed. Not for work that
+            others should not be held up by: the log fills, and senders are told to come back.
         retry_seconds: First pause after `Retry`; doubles up to `retry_cap_seconds`.
         retry_cap_seconds: Longest pause.
         trim_seconds: How often to delete what all groups have read.
@@ -63,6 +65,7 @@ class Config:
     linger_seconds: float = 0.25
     linger_cap_seconds: float = 0.5
     gives_way_seconds: float = 0.0
+    keeps_log: bool = True
     retry_seconds: float = 0.1
     retry_cap_seconds: float = 5.0
     trim_seconds: float = 1.0
@@ -198,6 +201,16 @@ class Worker:
                 "worker %s stopped at position %d: %s", self.group, self._position, error,
                 exc_info=None if known else error,
             )  # fmt: skip
+            if not self._config.keeps_log:
+                self._give_place_up()
+
+    def _give_place_up(self) -> None:
+        try:
+            self._log.forget(self.group)
+        except Retry as fault:
+            logger.warning("the log keeps waiting for worker %s: %s", self.group, fault)
+        else:
+            logger.error("the log does not wait for worker %s any more", self.group)
 
     def _resume(self) -> None:
         commit = self._patience.run(lambda: self._log.committed(self.group))

@@ -11,12 +11,10 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import suppress
 
 from agentstack_exporters.clickhouse.protocol import Store
 from agentstack_exporters.log.protocol import Log
 from agentstack_exporters.log.sqlite import SqliteLog
-from agentstack_processors.verdicts import Retry
 
 from agentstack_otel.workers import loop
 from agentstack_otel.workers.offload import Offload
@@ -60,13 +58,6 @@ class SecurityWorker(loop.Worker):
         self.process.close()
         return done or super().stop(max(0.1, deadline - time.monotonic()))
 
-    def _run(self) -> None:
-        super()._run()
-        if self.stats.state == "failed" and isinstance(self._log, SqliteLog):
-            with suppress(Retry):
-                self._log.forget(self.group)
-            logger.error("detection has stopped; the log does not wait for it any more")
-
 
 def security_worker(
     log: Log,
@@ -96,7 +87,7 @@ def security_worker(
         Detector(config.settings)  # who wrote them hears of a mistake now and not from a log
     process = Offload(DETECTOR, (config.settings,), config.process, name="detection")
     handler = SecurityHandler(store, live, config, process, lambda: _used(log))
-    sizes = batches or loop.Config(max_spans=8_000, max_bytes=16 << 20)
+    sizes = batches or loop.Config(max_spans=8_000, max_bytes=16 << 20, keeps_log=False)
     return SecurityWorker(log, handler, process, sizes)
 
 

@@ -88,6 +88,9 @@ class MemoryLog:
     def commit(self, group: str, commit: Commit) -> None:
         self._commits[group] = commit
 
+    def forget(self, group: str) -> None:
+        self._commits.pop(group, None)
+
     def trim(self) -> int:
         return 0
 

@@ -107,6 +107,14 @@ class Log(Protocol):
         """Durably store where `group` stands."""
         ...
 
+    def forget(self, group: str) -> None:
+        """Remove a group that does not come back: nothing is kept for it any more.
+
+        Raises:
+            Retry: The disk refuses.
+        """
+        ...
+
     def trim(self) -> int:
         """Delete what every registered group has committed past; returns records deleted."""
         ...

@@ -276,7 +276,7 @@ def test_it_is_detection_that_the_log_is_kept_for_only_when_all_others_are_ahead
 def test_detection_that_has_failed_does_not_hold_up_the_log(bench: Bench) -> None:
     for _ in range(4):
         bench.put("raise")
-    worker = bench.start(loop=replace(LOOP, dead_letters_in_a_row=3))
+    worker = bench.start(loop=replace(LOOP, dead_letters_in_a_row=3, keeps_log=False))
     deadline = time.monotonic() + 20
     while "security" in bench.log.groups():
         assert time.monotonic() < deadline
