@@ -39,7 +39,8 @@ from agentstack_processors.redaction.patterns import Pattern
 from agentstack_processors.redaction.reading import Reading
 from agentstack_processors.redaction.scout import Scout
 
-_LOOKS = 256  # places in any request, and one more for each 64 bytes; beyond, opening is cheaper
+_LOOKS = 512  # places in any request, and one more for each 128 bytes; beyond, opening is cheaper
+_DEAR = 8  # what a place costs whose string is read, in places
 _BEFORE, _BEFORE_ESCAPED = 128, 640  # bytes before a place that any row looks at
 _AFTER, _STEP = 320, 64  # bytes behind it; places in the first of them are judged with it
 _AFTER_NAME = 4352  # behind the name of a secret: values of cookies may be long and hold spaces
@@ -146,7 +147,7 @@ class _Search:
         self._redactor = redactor
         self._data = data
         self._leaves: Leaves | None = None
-        self._left = _LOOKS + (len(data) >> 6)
+        self._left = _LOOKS + (len(data) >> 7)
         self._unquoted_to = 0
         self._clean: set[str] = set()
 
@@ -196,6 +197,7 @@ class _Search:
         percent = data[start] == _PERCENT_SIGN and start >= self._unquoted_to
         if not (part or number or word or base64 or percent):
             return False
+        self._left -= _DEAR
         # Behind a string stands the next tag, which may be a letter: where it ends matters.
         low, high = (0, len(data)) if depth else self._bounds(start, end)
         return (
