@@ -38,8 +38,11 @@ class Detector:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._watch = TraceWatch(WatchConfig())
-        self._events = TraceWatch(WatchConfig())  # of log records: they repeat what spans say
+        redactor = Redactor(redaction.Config(key=settings.redaction_key))
+        self._scrub = redactor.scrub if settings.redact else None
+        watched = WatchConfig(scrub=self._scrub)
+        self._watch = TraceWatch(watched)
+        self._events = TraceWatch(watched)  # of log records: they repeat what spans say
         self._judges: dict[frozenset[str], tuple[SpanJudge, SpanJudge, VerdictCache]] = {}
         self._cost = SpanCost(settings.prices)
         self._earlier: set[Trace] = set()
@@ -131,12 +134,11 @@ class Detector:
 
     def _engine_config(self, off: frozenset[str]) -> engine.Config:
         settings = self._settings
-        redactor = Redactor(redaction.Config(key=settings.redaction_key))
         return engine.Config(
             disabled=off,
             yara_folder=settings.yara,
             rules_folder=settings.rules,
-            scrub=redactor.scrub if settings.redact else None,
+            scrub=self._scrub,
         )
 
 

@@ -4,32 +4,22 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
 from agentstack_processors.security.cache import VerdictCache
 from agentstack_processors.security.engine import Engine
 from agentstack_processors.security.spans import SpanJudge
 
+from tests.fakes.corpora import corpus
 from tests.fakes.open_spans import Run
-
-CORPORA = Path(
-    os.environ.get("AGENTSTACK_CORPORA", Path(__file__).resolve().parents[4] / "shared/corpora")
-)
-FILE = CORPORA / "taubench" / "benign.jsonl"
-
-pytestmark = pytest.mark.skipif(not FILE.exists(), reason=f"{FILE} is absent")
 
 _TURN = re.compile(r"^(user|assistant|tool): ", re.MULTILINE)
 
 
 def _rows() -> Iterator[tuple[str, str]]:
-    for line in FILE.read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        yield row["cat"], row["text"]
+    for row in corpus("taubench/benign.jsonl"):
+        yield str(row["cat"]), str(row["text"])
 
 
 def _runs() -> Iterator[Run]:
