@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from agentstack_processors.otlp.opened import OpenSpan
 from agentstack_processors.security.alert import LOW, Alert
 from agentstack_processors.security.texts import SpanText, texts_of
 from agentstack_processors.security.trace_state import TraceState, TraceWatch
-from agentstack_processors.security.verdict import CLEAN, Finding, Scope, Verdict
+from agentstack_processors.security.verdict import CLEAN, Scope, Verdict
 
 # What a model says again is news to loops; it is never an alert of its own twice.
 _SAID_AGAIN = frozenset(("assistant", "tool_input"))
@@ -132,18 +132,38 @@ def _alert(span: OpenSpan, text: SpanText, verdict: Verdict, count: int) -> Aler
         rule=first.rule if first else verdict.category,
         category=verdict.category,
         score=verdict.score,
-        description=verdict.explanation or f"{verdict.category} in {text.scope} text",
+        description=_told(text, verdict),
         field=text.field,
         evidence=first.excerpt if first else "",
         conversation=span.conversation,
         service_name=span.service_name,
         agent=span.agent,
-        attributes=_facts(text, findings, count),
+        attributes=_facts(text, verdict, count),
     )
 
 
-def _facts(text: SpanText, findings: tuple[Finding, ...], count: int) -> dict[str, str]:
-    facts: dict[str, str] = {"scope": text.scope}
+_PLACES: Mapping[Scope, str] = {
+    "user": "what the user said",
+    "system": "the system prompt",
+    "assistant": "what the model said",
+    "tool_input": "what {} was asked",
+    "tool_output": "what {} returned",
+}
+
+
+def _told(text: SpanText, verdict: Verdict) -> str:
+    """`Prompt injection in what HelpCentre returned: ignore-previous-instructions and 6 more`."""
+    what = (verdict.category or "suspicious text").replace("_", " ").capitalize()
+    place = _PLACES[text.scope].format(text.tool[:80] or "a tool")
+    rules = list(dict.fromkeys(each.rule.rpartition(".")[2] for each in verdict.findings))
+    why = f": {rules[0]}" if rules else ""
+    more = f" and {len(rules) - 1} more" if len(rules) > 1 else ""
+    return f"{what} in {place}{why}{more}"
+
+
+def _facts(text: SpanText, verdict: Verdict, count: int) -> dict[str, str]:
+    findings = verdict.findings
+    facts: dict[str, str] = {"scope": text.scope, "explanation": verdict.explanation}
     if text.tool:
         facts["tool"] = text.tool[:200]
     if findings:
