@@ -51,19 +51,19 @@ _INJECTIONS: Final = (
     r"new instructions:",
     r"<\|im_start\|>|\[INST\]",
 )
-_PERSONAL: Final = {
-    "EMAIL_ADDRESS": r"\b[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}\b",
-    "PHONE_NUMBER": r"(?:\+?\d{1,3}[-. ]?)?\(?\d{3}\)?[-. ]?\d{3}[-. ]?\d{4}\b",
-    "CREDIT_CARD": r"\b(?:\d[ -]?){13,16}\b",
-    "US_SSN": r"\b\d{3}-\d{2}-\d{4}\b",
-    "IBAN_CODE": r"\b[A-Z]{2}\d{2}[A-Z0-9]{11,30}\b",
-    "IP_ADDRESS": r"\b(?:\d{1,3}\.){3}\d{1,3}\b",
-    "AWS_ACCESS_KEY": r"\bAKIA[0-9A-Z]{16}\b",
-    "OPENAI_KEY": r"\bsk-[A-Za-z0-9]{20,}\b",
-    "GITHUB_TOKEN": r"\bghp_[A-Za-z0-9]{36}\b",
-    "PASSWORD": r"(?i)\bpassword\s*[:=]\s*\S+",
-    "JWT": r"\beyJ[\w-]+\.[\w-]+\.[\w-]+",
-}
+_PERSONAL: Final = (
+    ("EMAIL_ADDRESS", r"\b[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}\b"),
+    ("PHONE_NUMBER", r"(?:\+?\d{1,3}[-. ]?)?\(?\d{3}\)?[-. ]?\d{3}[-. ]?\d{4}\b"),
+    ("CREDIT_CARD", r"\b(?:\d[ -]?){13,16}\b"),
+    ("US_SSN", r"\b\d{3}-\d{2}-\d{4}\b"),
+    ("IBAN_CODE", r"\b[A-Z]{2}\d{2}[A-Z0-9]{11,30}\b"),
+    ("IP_ADDRESS", r"\b(?:\d{1,3}\.){3}\d{1,3}\b"),
+    ("AWS_ACCESS_KEY", r"\bAKIA[0-9A-Z]{16}\b"),
+    ("OPENAI_KEY", r"\bsk-[A-Za-z0-9]{20,}\b"),
+    ("GITHUB_TOKEN", r"\bghp_[A-Za-z0-9]{36}\b"),
+    ("PASSWORD", r"(?i)\bpassword\s*[:=]\s*\S+"),
+    ("JWT", r"\beyJ[\w-]+\.[\w-]+\.[\w-]+"),
+)
 
 
 class Naive:
@@ -71,7 +71,7 @@ class Naive:
 
     def __init__(self) -> None:
         self._phrases = re.compile("|".join(_INJECTIONS), re.IGNORECASE)
-        self._patterns = [(name, re.compile(pattern)) for name, pattern in _PERSONAL.items()]
+        self._patterns = [(name, re.compile(pattern)) for name, pattern in _PERSONAL]
 
     def score(self, text: str, scope: Scope) -> tuple[int, str]:
         """100 for any phrase; a list of phrases does not know scopes."""

@@ -52,7 +52,7 @@ _PAGE = (
 
 def samples(seed: int = SEED) -> list[Source]:
     """Four sources: direct attacks and harmless texts, buried attacks, personal data, decoys."""
-    rng = random.Random(seed)  # noqa: S311 - texts, not keys
+    rng = random.Random(seed)  # noqa: S311  # nosec B311 - texts, not keys
     return [
         Source("sample/direct", "detection", _direct(rng)),
         Source("sample/buried", "detection", _buried(rng)),
