@@ -90,7 +90,9 @@ class NgramScorer:
         """Sum of weights, and number of features, before each word and at the end."""
         model, starts = self._model, found.starts
         characters = np.zeros(starts[-1] + 1, np.int64)
-        model.characters.take(found.characters).sum(axis=0, dtype=np.int64).cumsum(out=characters[1:])
+        model.characters.take(found.characters).sum(axis=0, dtype=np.int64).cumsum(
+            out=characters[1:]
+        )
         sums = characters[starts]
         sums[1:] += model.words.take(found.words).sum(axis=0, dtype=np.int64).cumsum()
         counts = starts * CHARACTER_FEATURES + np.arange(len(starts)) * WORD_FEATURES
