@@ -122,8 +122,8 @@ MEASURES = (
         ("redaction",),
         "≤ 0.15 ms; ≤ 1 ms",
         lambda f: (
-            f"{f['mixed_2kb_ms']:.3f} ms (clean {f['clean_2kb_ms']:.3f}); {f['mixed_8kb_ms']:.2f} ms; "
-            f"{f['suspicious_ms_per_mb']:.1f} ms per MB"
+            f"{f['mixed_2kb_ms']:.3f} ms (clean {f['clean_2kb_ms']:.3f}); "
+            f"{f['mixed_8kb_ms']:.2f} ms; {f['suspicious_ms_per_mb']:.1f} ms per MB"
         ),
         lambda f: f["mixed_2kb_ms"] <= 0.15 and f["mixed_8kb_ms"] <= 1,
     ),
