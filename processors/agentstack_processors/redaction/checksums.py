@@ -79,8 +79,11 @@ def iban_length(country: str) -> int:
 
 def iban(text: str) -> bool:
     """Length and check digits (ISO 13616, MOD 97-10) of an IBAN in capitals, without spaces."""
-    if len(text) != iban_length(text[:2]):
-        return False
+    return len(text) == iban_length(text[:2]) and mod_97(text)
+
+
+def mod_97(text: str) -> bool:
+    """The check digits alone (ISO 7064, MOD 97-10) of an IBAN in capitals, without spaces."""
     return int("".join(str(int(char, 36)) for char in text[4:] + text[:4])) % 97 == 1
 
 

@@ -36,6 +36,7 @@ _TWINS = {
 }
 _LETTERS_ONLY = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 _MOST_COPIES = 16  # of what a repeat demands; the expression ends there
+_SMALL = frozenset(b"abcdefghijklmnopqrstuvwxyz")
 # What stands before the first byte of a string of OTLP: its tag and its length, which may be a
 # letter; and what ends like one in the text and is an escape.
 BEGIN = r"\A|[\n\x12\x1a\x22*:b][\x80-\xff]{0,4}[\x00-\x7f]|\\[bfnrt\x22'/]|\\u[0-9a-fA-F]{4}"
@@ -96,34 +97,85 @@ class _Set:
         return ways[0] if len(ways) == 1 else f"(?:{'|'.join(ways)})"
 
 
-def derive(pattern: re.Pattern[str], *, from_last_letter: bool = False) -> list[tuple[str, str]]:
+def derive(
+    pattern: re.Pattern[str], *, from_last_letter: bool = False, brief: int = 0
+) -> list[tuple[str, str]]:
     """Expressions for RE2 (Latin-1, bytes), one of which holds in whatever `pattern` matches.
 
     Args:
         pattern: The expression over text.
         from_last_letter: Begin with the last of the letters it begins with. Every word begins with
             letters, and an automaton that counts them for several rows at once grows and is slow.
+        brief: End before what repeats letters, once so many characters have been demanded: words
+            that go on while others begin make states without end. 0: demand all there is.
 
     Returns:
         Pairs of what the byte before has to be, and what follows it; "" demands nothing.
         Apart, because a hundred rows that demand the same of the byte before are one demand.
     """
     parsed = sre.parse(pattern.pattern, pattern.flags & ~re.UNICODE)
-    writer = _Writer(parsed.state.flags | pattern.flags)
+    writer = _Writer(parsed.state.flags | pattern.flags, brief)
     return writer.whole(list(parsed), from_last_letter=from_last_letter)
 
 
 class _Writer:
-    def __init__(self, flags: int) -> None:
+    def __init__(self, flags: int, brief: int = 0) -> None:
         self._flags = flags
+        self._brief = brief
         self._groups: dict[int, Any] = {}
 
     def whole(self, items: list[Any], *, from_last_letter: bool) -> list[tuple[str, str]]:
+        if self._brief:
+            items = self._head(items)
         if from_last_letter:
             shorter = self._last_letter(items)
             if shorter is not items:
                 return [("", self._sequence(shorter, self._flags, tail=True))]
         return [self._apart(way) for way in self._ways(items)]
+
+    def _head(self, items: list[Any]) -> list[Any]:
+        """`items` up to what repeats letters, if that demands enough."""
+        width = 0
+        for index, item in enumerate(items):
+            if width >= self._brief and self._repeats_letters([item], self._flags):
+                return items[:index]
+            width += _width(item)
+        return items
+
+    def _repeats_letters(self, items: Any, flags: int) -> bool:
+        """Whether an automaton would have to stay in here while words pass by."""
+        for op, value in items:
+            name = str(op)
+            if name == "BRANCH":
+                if any(self._repeats_letters(way, flags) for way in value[1]):
+                    return True
+            elif name == "SUBPATTERN":
+                if self._repeats_letters(value[3], (flags | value[1]) & ~value[2]):
+                    return True
+            elif "REPEAT" in name:
+                least, most, inner = value
+                if most - least > 1 and self._takes_letters(inner, flags):
+                    return True
+                if self._repeats_letters(inner, flags):
+                    return True
+        return False
+
+    def _takes_letters(self, items: Any, flags: int) -> bool:
+        """Whether any of `items` is a class that most small letters are in."""
+        for op, value in items:
+            name = str(op)
+            if name in ("LITERAL", "NOT_LITERAL", "ANY", "IN"):
+                if len(self._set(name, value, flags).ascii & _SMALL) > len(_SMALL) // 2:
+                    return True
+            elif name == "BRANCH":
+                if any(self._takes_letters(way, flags) for way in value[1]):
+                    return True
+            elif name == "SUBPATTERN":
+                if self._takes_letters(value[3], (flags | value[1]) & ~value[2]):
+                    return True
+            elif "REPEAT" in name and self._takes_letters(value[2], flags):
+                return True
+        return False
 
     def _ways(self, items: list[Any]) -> list[list[Any]]:
         """A choice at the begin, taken apart."""
@@ -190,6 +242,10 @@ class _Writer:
 
     def _sequence(self, items: Any, flags: int, *, tail: bool = False) -> str:
         """`tail`: nothing follows, so that what may be there or not demands nothing."""
+        return self._written(items, flags, tail=tail)[0]
+
+    def _written(self, items: Any, flags: int, *, tail: bool = False) -> tuple[str, bool]:
+        """The same, and whether it ends early: then nothing may be demanded behind it."""
         kept = list(items)
         while tail and kept and _demands_nothing(*kept[-1]):
             kept.pop()
@@ -199,9 +255,8 @@ class _Writer:
             try:
                 written.append(self._item(str(op), value, flags, first=not written, tail=last))
             except _Ended as end:
-                written.append(str(end))
-                break
-        return "".join(written)
+                return "".join((*written, str(end))), True
+        return "".join(written), False
 
     def _item(  # noqa: PLR0911 - one for each kind of item
         self, op: str, value: Any, flags: int, *, first: bool, tail: bool
@@ -209,28 +264,41 @@ class _Writer:
         if op in ("LITERAL", "NOT_LITERAL", "ANY", "IN"):
             return self._set(op, value, flags).regex()
         if op == "BRANCH":
-            ways = [self._sequence(way, flags, tail=tail) for way in value[1]]
-            return "" if "" in ways else f"(?:{'|'.join(ways)})"
+            return self._branch([self._written(way, flags, tail=tail) for way in value[1]])
         if op == "SUBPATTERN":
             group, add, remove, inner = value
             self._groups[group] = inner, (flags | add) & ~remove
-            text = self._sequence(inner, (flags | add) & ~remove, tail=tail)
-            return f"(?:{text})" if text else ""
+            return self._branch([self._written(inner, (flags | add) & ~remove, tail=tail)])
         if op == "ATOMIC_GROUP":
-            return f"(?:{self._sequence(value, flags)})"
+            return self._branch([self._written(value, flags)])
         if op in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
             return self._repeat(value, flags, tail=tail)
         if op == "GROUPREF" and value in self._groups:
             inner, inner_flags = self._groups[value]
-            return f"(?:{self._sequence(inner, inner_flags)})?"
+            text, ended = self._written(inner, inner_flags)
+            if ended:
+                raise _Ended("")
+            return f"(?:{text})?"
         if op == "ASSERT_NOT" and first and value[0] < 0:
             return self._free(value[1], flags)
         return ""  # look-around, positions: left out
 
+    @staticmethod
+    def _branch(ways: list[tuple[str, bool]]) -> str:
+        """One of several; where one of them ends early, so does the expression."""
+        texts = [text for text, _ in ways]
+        text = "" if "" in texts else f"(?:{'|'.join(texts)})"
+        if any(ended for _, ended in ways):
+            raise _Ended(text)
+        return text
+
     def _repeat(self, value: Any, flags: int, *, tail: bool) -> str:
         least, most, inner = value
         single = self._single(inner, flags)
-        one = single.regex() if single is not None else f"(?:{self._sequence(inner, flags)})"
+        text, ended = (single.regex(), False) if single is not None else self._written(inner, flags)
+        one = text if single is not None else f"(?:{text})"
+        if ended:
+            raise _Ended(one if least else "")
         if one in ("(?:)", ""):
             return ""
         if least >= _MOST_COPIES:
@@ -266,6 +334,20 @@ class _Writer:
         else:
             found = _members(value)
         return _any_case(found) if flags & re.IGNORECASE else found
+
+
+def _width(item: Any) -> int:
+    """The fewest characters an item takes."""
+    op, value = str(item[0]), item[1]
+    if op in ("LITERAL", "NOT_LITERAL", "ANY", "IN"):
+        return 1
+    if op == "BRANCH":
+        return min(sum(map(_width, way)) for way in value[1])
+    if op == "SUBPATTERN":
+        return sum(map(_width, value[3]))
+    if op == "ATOMIC_GROUP":
+        return sum(map(_width, value))
+    return value[0] * sum(map(_width, value[2])) if "REPEAT" in op else 0
 
 
 def _demands_nothing(op: Any, value: Any) -> bool:

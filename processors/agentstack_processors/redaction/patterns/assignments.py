@@ -99,10 +99,11 @@ _DULL = re.compile(
     r"|os\..*|process\..*|env[:.(].*|self\..*|this\..*|getenv.*|getpass.*|config\..*"
     r"|settings\..*|args\..*|options\..*|request\..*|params\..*|secrets\..*|vars?\..*|data\..*"
     r"|input\b.*|credentials?\..*"
-    r"|.*%[sd].*|&#?[a-z0-9]+;?.*|(?:19|20)[0-9]{2}-[01][0-9].*|@[a-z0-9.\-]+(?:[:/].*)?|https?:.*|file:.*"
+    r"|(?-i:[^0-9]*%[sd][^0-9]*)|&#?[a-z0-9]+;?.*|(?:19|20)[0-9]{2}-[01][0-9].*"
+    r"|(?-i:@[a-z0-9.\-]+(?:[:/].*)?)|https?:.*|file:.*"
     r"|/(?:[a-z0-9._\-]+/)+.*|/[a-z._\-]+|\./.*|~/.*|[a-z]:\\.*|.*\.(?:py|js|ts|go|java|json"
     r"|ya?ml|txt|pem|key|crt|pub|md|html?|sh|env|cfg|ini|toml|php)"
-    r"|.*here|.*\(.*)\Z",
+    r"|.*here|(?:[a-z_]\w*(?:\.|::|->))*[a-z_]+\(.*\)\W*)\Z",
     re.DOTALL,
 )
 _HAS_DIGIT = re.compile(r"[0-9]")
@@ -114,6 +115,8 @@ _WORDY = re.compile(
     r"[a-z]+(?:[_\-][a-z]+)*\Z|[a-z]+(?:[A-Z][a-z]+)+\Z|_{0,2}[A-Z][a-z]+(?:[A-Z][a-z]+)*\Z"
     r"|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\Z"
 )
+_WORD = re.compile(r"[A-Z]?[a-z]+")
+_UNSPEAKABLE = re.compile(r"(?i:[b-df-hj-np-tv-xz]{5}|\A[b-df-hj-np-tv-xz]{4,}\Z)")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 
 
@@ -211,7 +214,17 @@ def is_mixed(value: str) -> bool:
         return digit is not None and len(value) >= 4 and value.isdigit()
     if digit is not None or _HAS_SIGN.search(value):
         return True
-    return value[1:] != value[1:].lower() and not _WORDY.match(value) and len(value) >= 8
+    return value[1:] != value[1:].lower() and len(value) >= 8 and not _is_wordy(value)
+
+
+def _is_wordy(value: str) -> bool:
+    """`passwordField`, `PASSWORD_FIELD`; not `iSpZjAqKhKex`, whose words would be too short."""
+    if _WORDY.match(value) is None:
+        return False
+    words = _WORD.findall(value)
+    return value.isupper() or (
+        len(value) >= 3 * len(words) and not any(map(_UNSPEAKABLE.search, words))
+    )
 
 
 def tokens(pattern: Pattern, reading: Reading) -> Iterator[Span]:

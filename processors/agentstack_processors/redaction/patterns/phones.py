@@ -95,6 +95,12 @@ _WEAK = re.compile(
     rb"|auf|unter|an|al|au|le|la|el|il|op|numero|mero|again|with|using|for|cell|mobile|home)"
     rb"(?![a-z]))*\Z"
 )
+# "call me back at": what follows is a number to call, however it is written.
+_ASKED_TO_CALL = re.compile(
+    rb"(?<![a-z])(?:call|ring|text|reach|dial|phone|message|contact)-(?:me|us|him|her|them|back)"
+    rb"(?:-(?:back|up|now|please|directly|anytime|later|today|tomorrow|tonight))*"
+    rb"-(?:at|on|under|via|by)(?:-(?:my|our|the|this|his|her|their|new|number|mobile|cell))*[:\-]{1,2}\Z"
+)
 _BEHIND_STRONG = re.compile(
     rb"[\-(]{0,2}(?:fax|mobile?|cell|phone|tel|handy|mob|telefax|whatsapp)(?![a-z])"
 )
@@ -215,6 +221,8 @@ def _named(reading: Reading, start: int, end: int, *, grouped: bool) -> bool:
     words = reading.words_before(start)
     weak = grouped and not _WEAK_SEEDS.isdisjoint(words) and _leads_up(near, words)
     if (weak and _WEAK.search(near)) or (grouped and _INITIAL.search(near, max(0, len(near) - 4))):
+        return True
+    if not grouped and b"-" in near[-1:] and _ASKED_TO_CALL.search(near):
         return True
     strong = not _STRONG_SEEDS.isdisjoint(words) or _composed(reading, start)
     if strong and any(_GAP.match(near, found.end()) for found in _STRONG.finditer(near)):

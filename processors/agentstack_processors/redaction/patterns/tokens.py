@@ -30,6 +30,22 @@ def _around(before: str) -> Callable[[Pattern, Reading], Iterator[Span]]:
     return search
 
 
+def _in_three(pattern: Pattern, reading: Reading) -> Iterator[Span]:
+    """Discord's bots: who (base64 of a number, so M, N or O first), when, and a signature."""
+    text = reading.text
+    for start, end in reading.runs:
+        if text[end : end + 1] == "." and 23 <= end - start <= 29:
+            head = start + (text[start - 1 : start] == "\\")  # the n of \\n
+            match = pattern.regex.match(text, head)
+            if match is not None and all(map(_shuffled, match.groups())):
+                yield match.span()
+
+
+def _shuffled(text: str) -> bool:
+    """Capitals, small letters and digits."""
+    return text != text.lower() and text != text.upper() and any(map(str.isdigit, text))
+
+
 _W = "[A-Za-z0-9]"
 _U = r"[A-Za-z0-9_\-]"
 _H = "[a-f0-9]"
@@ -166,6 +182,17 @@ ROWS: tuple[Pattern, ...] = (
         re.compile(r"-us[0-9]{1,2}(?![A-Za-z0-9_])"),
         literals=("-us",),
         search=_around(r"(?<![A-Za-z0-9_])[0-9a-f]{32}"),
+        token=True,
+    ),
+    Pattern(
+        "DISCORD_TOKEN",
+        re.compile(
+            rf"[MNO]({_U}{{22,27}})\.{_U}{{6}}\.({_U}{{27,38}})"
+            r"(?![A-Za-z0-9_.\-])"
+        ),
+        literals=(".",),
+        accept=_drawn,
+        search=_in_three,
         token=True,
     ),
     _row("VAULT_TOKEN", "hvs. hvb. hvr.", rf"{_U}{{24,300}}"),
