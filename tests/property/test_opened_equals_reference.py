@@ -17,10 +17,10 @@ from tests.property.store_strategies import trace_requests
 
 RECEIVED_AT = 1_790_000_000_123_456_789
 SAME = (
-    "trace_id span_id parent_span_id name service_name status status_message attributes operation "
-    "provider model agent tool conversation input_tokens output_tokens cached_tokens "
-    "reasoning_tokens"
-).split()  # fmt: skip
+    *("trace_id", "span_id", "parent_span_id", "name", "service_name", "status", "status_message"),
+    *("attributes", "operation", "provider", "model", "agent", "tool", "conversation"),
+    *("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens"),
+)
 LAST = (1 << 63) - 1
 
 
