@@ -119,8 +119,13 @@ class Offload:
         child = self._child
         return child.process.pid if child and child.process.poll() is None else None
 
-    def call(self, method: str, *args: Any) -> Any:
+    def call(self, method: str, *args: Any, start: int | None = None) -> Any:
         """`object.method(*args)` in the child; one call at a time.
+
+        Args:
+            method: Of the object.
+            args: Plain data.
+            start: Only in the child that was the `start`-th: a later one has not its state.
 
         Raises:
             ChildDied: It ended or took too long. The next call starts another one.
@@ -130,6 +135,8 @@ class Offload:
         """
         with self._lock:
             child = self._running()
+            if start not in (None, self.starts):
+                raise ChildDied("was replaced by another one")
             try:
                 child.send((method, args))
                 kind, value = child.receive(self._config.cpu_seconds, self._config.wall_seconds)
@@ -164,6 +171,9 @@ class Offload:
 
     def _spawn(self) -> _Child:
         child = self._child = _Child(self._name)
+        if self._closed:  # meanwhile: `close` found no child to kill, and waits for the lock
+            self._end()
+            raise Retry(f"{self._name}: closed")
         seconds = self._config.start_seconds
         try:
             child.send(self._boot)
@@ -247,7 +257,7 @@ class _Child:
                 view = view[self._send_some(view) :]
 
     def _send_some(self, view: memoryview) -> int:
-        if not select.select([], [self._socket], [], _SEND_SECONDS)[1]:
+        if not _ready(self._socket, select.POLLOUT, _SEND_SECONDS):
             raise ChildDied(f"has not read its input for {_SEND_SECONDS:g} s")
         try:
             return self._socket.send(view)
@@ -266,7 +276,7 @@ class _Child:
         data = bytearray(size)
         view = memoryview(data)
         while view:
-            if not select.select([self._socket], [], [], _LOOK_SECONDS)[0]:
+            if not _ready(self._socket, select.POLLIN, _LOOK_SECONDS):
                 limit.check()
                 continue
             try:
@@ -322,6 +332,13 @@ def cpu_time(pid: int) -> float | None:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     except (OSError, ValueError, IndexError):
         return None
+
+
+def _ready(end: socket.socket, event: int, seconds: float) -> bool:
+    """Whether something can be done within `seconds`. Not `select`: it ends at descriptor 1,023."""
+    poll = select.poll()
+    poll.register(end, event)
+    return bool(poll.poll(1000 * seconds))
 
 
 def _paths() -> list[str]:

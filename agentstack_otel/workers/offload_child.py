@@ -31,8 +31,10 @@ _LOOK_SECONDS = 1.0
 def main(descriptor: int) -> None:
     """Serve calls on the inherited socket until it closes."""
     parent = os.getppid()
-    # Ctrl-C in a terminal reaches every process of it; when to end is the parent's decision.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C and a closed terminal reach every process of it, and so does what systemd sends to stop
+    # a service; when to end is the parent's decision.
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)
     _die_with(parent)
     connection = socket.socket(fileno=descriptor)
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")

@@ -103,9 +103,9 @@ def fresh(text: str, name: str, most_spans: int) -> Pricer:
 class ChildPricing:
     """A `Pricer` in a child process of low priority, which the gateway does not have to wait for.
 
-    When the child dies its book is gone. The batch is tried again with a new one, which asks for
-    the traces it should know; a batch that kills two in a row is refused, so that it is halved down
-    to the record at fault.
+    When the child dies, be it between two calls for one batch, its book is gone. The batch is tried
+    again with a new one, which asks for the traces it should know; a batch that kills two in a row
+    is refused, so that it is halved down to the record at fault.
     """
 
     def __init__(self, overrides: Overrides, most_spans: int) -> None:
@@ -113,17 +113,16 @@ class ChildPricing:
             "agentstack_otel.workers.pricing:fresh", (*overrides.source, most_spans), name="pricing"
         )
         self._missing: list[Key] = []
+        self._start: int | None = None
         self._deaths = 0
 
     def rows(self, payloads: Sequence[bytes]) -> Iterator[Sequence[Any]]:
         """See `Pricing.rows`. Some requests at a time: what travels is held on both sides."""
-        starts = self._process.starts
+        self._start = None
         for at in range(0, len(payloads), _REQUESTS):
             part = list(payloads[at : at + _REQUESTS])
             rows, self._missing = self._call("some_rows", part, at > 0)
-            if at and self._process.starts != starts:
-                raise Retry("pricing: the child was replaced in the middle of a batch")
-            starts = self._process.starts
+            self._start = self._process.starts
             yield from rows
 
     def missing(self) -> list[Key]:
@@ -146,7 +145,7 @@ class ChildPricing:
 
     def _call(self, method: str, *args: Any) -> Any:
         try:
-            answer = self._process.call(method, *args)
+            answer = self._process.call(method, *args, start=self._start)
         except ChildDied as died:
             self._deaths += 1
             if self._deaths % _DEATHS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -185,6 +186,71 @@ def test_close_does_not_wait_for_a_call_that_is_running(offload: Offload) -> Non
     caller.join(1.0)
     assert not caller.is_alive()
     assert "was killed by signal 9" in str(ended[0])
+
+
+def test_close_does_not_wait_for_a_child_that_is_just_being_started() -> None:
+    slow = Offload("tests.fakes.offloaded:never_up", config=Config(start_seconds=30.0), name="slow")
+    refused: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            slow.call("add", 1)
+        except Retry as fault:
+            refused.append(fault)
+
+    caller = threading.Thread(target=ask)
+    caller.start()
+    while not any(each.name == "slow-process" for each in threading.enumerate()):
+        time.sleep(0)  # from here on there is a process, and `slow` does not have it yet
+    closer = threading.Thread(target=slow.close)
+    closer.start()
+    closer.join(15.0)
+    assert not closer.is_alive()
+    caller.join(10.0)
+    assert refused
+    assert slow.pid is None
+
+
+def test_a_child_that_was_replaced_is_not_asked_for_what_only_the_old_one_knows(
+    offload: Offload,
+) -> None:
+    offload.call("add", 1)
+    first = offload.starts
+    assert offload.call("add", 1, start=first) == 42
+    assert offload.pid is not None
+    os.kill(offload.pid, signal.SIGKILL)
+    while offload.pid is not None:
+        time.sleep(0.01)
+    with pytest.raises(ChildDied, match="replaced"):
+        offload.call("add", 1, start=first)
+    assert offload.call("add", 1) == 41
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_for_the_whole_service_leaves_the_end_of_the_child_to_the_parent(
+    offload: Offload, number: int
+) -> None:
+    offload.call("add", 1)
+    assert offload.pid is not None
+    os.kill(offload.pid, number)
+    assert offload.call("add", 1) == 42
+    assert offload.starts == 1
+
+
+def test_a_process_with_thousands_of_connections_can_still_start_a_child(offload: Offload) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 2048:
+        pytest.skip(f"only {hard} files may be open here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2048), hard))
+    taken = []
+    try:
+        while not taken or taken[-1] < 1100:
+            taken.append(os.dup(0))
+        assert offload.call("add", 1) == 41
+    finally:
+        for each in taken:
+            os.close(each)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.mark.parametrize("doing", ["add", "spin"])

@@ -61,5 +61,10 @@ def refuses() -> Odd:
     raise ValueError("no such rules")
 
 
+def never_up() -> Odd:
+    time.sleep(3600)
+    return Odd()
+
+
 def ends() -> Odd:
     os._exit(7)
