@@ -8,18 +8,19 @@ from collections.abc import Iterable, Sequence
 from agentstack_exporters.clickhouse.protocol import Row, Store
 from agentstack_exporters.clickhouse.queries import load
 from agentstack_processors.cost.attributes import DETAILS, WANTED
-from agentstack_processors.cost.book import Key, Place
+from agentstack_processors.cost.book import PER_TRACE, Key, Place
 from agentstack_processors.cost.calls import BOUNDARIES, CALLS, Link, Read, Where, said, use_of
 from agentstack_processors.cost.usage import read
 from agentstack_processors.verdicts import Reject
 
 _IDS = 500  # of one query; their bounds are a range only while there are few
+_ALL = (1 << 32) - 1
 _DAY = 86_400_000_000_000
 END = (1 << 63) - 1 - 2_000_000_000 * 1_000_000_000  # beyond what the engine's times reach
 
 
 def of_traces(store: Store, keys: Iterable[Key]) -> dict[Key, Read]:
-    """All spans of some traces, as far as they are stored."""
+    """All spans of some traces, as far as they are stored; of a huge one what a book keeps."""
     found: dict[Key, Read] = {}
     by_project: dict[str, list[str]] = {}
     for project, trace_id in keys:
@@ -103,6 +104,7 @@ def _rows(
         "first": max(0, first),
         "last": min(last, END),
         "uses": uses,
+        "most": PER_TRACE if ids else _ALL,
     }
     return store.query(load("cost_spans"), params)
 

@@ -16,7 +16,6 @@ crash once more, changes nothing.
 from __future__ import annotations
 
 import logging
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,7 +26,7 @@ from agentstack_exporters.log.protocol import Log
 from agentstack_processors.cost.book import Key, Verdict
 from agentstack_processors.cost.overrides import NO_OVERRIDES, Overrides
 from agentstack_processors.cost.rows import COLUMNS
-from agentstack_processors.verdicts import ConfigError, Retry
+from agentstack_processors.verdicts import ConfigError, Reject, Retry
 
 from agentstack_otel.query import uses
 from agentstack_otel.query.reprice import write_verdicts
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_SWITCH_SECONDS = 0.001
+_REFUSALS = 3  # of the store to tell about earlier spans, for one batch
 
 GROUP = "cost"
 """Consumer group of the worker."""
@@ -58,6 +57,7 @@ class Config:
         budget_seconds: Least time between two looks at the budgets.
         offload: Price in a child process of low priority. It takes about 100 MB, and the gateway
             does not share its interpreter with it: beside a busy one it does three times the work.
+            False is for one command that has no gateway beside it.
         worker: Of the loop. Sums may be a second old, so batches are larger than the writer's.
     """
 
@@ -106,6 +106,7 @@ class CostHandler:
         self._clock = clock or SystemClock()
         self._spent = spent
         self._pending: dict[Key, Verdict] = {}
+        self._refusals = 0
 
     def handle(self, batch: Batch) -> None:
         """All of it priced and stored, or nothing; see `Handler.handle`."""
@@ -120,9 +121,28 @@ class CostHandler:
         missing = self._pricing.missing()
         if not missing:
             return []
-        places = uses.places(self._store, missing)
-        whole = uses.of_traces(self._store, missing)
+        try:
+            places = uses.places(self._store, missing)
+            whole = uses.of_traces(self._store, missing)
+        except Reject as fault:
+            return self._refused(missing, fault)
+        self._refusals = 0
         return [(key, read, places.get(key, {})) for key, read in whole.items()]
+
+    def _refused(self, missing: list[Key], fault: Reject) -> Loaded:
+        """The store will not answer: no record is at fault, and one trace must not stop the rest.
+
+        Raises:
+            Retry: It may be too busy; the third time the batch does without.
+        """
+        self._refusals += 1
+        if self._refusals % _REFUSALS:
+            raise Retry(f"earlier spans of {len(missing)} traces cannot be read: {fault}")
+        logger.error(
+            "%d traces are counted without their earlier spans; re-pricing puts that right: %s",
+            len(missing), fault,
+        )  # fmt: skip
+        return []
 
     def _settle(self, loaded: Loaded) -> None:
         now = self._clock.time_ns()
@@ -149,14 +169,7 @@ class CostWorker(loop.Worker):
         self._child = child
 
     def start(self) -> None:
-        """See `Worker.start`.
-
-        Pricing is Python from end to end, and the gateway's threads wait for the interpreter each
-        time they come back from the network. With the default interval that wait is 5 ms and the
-        gateway does a quarter of its work beside a busy cost worker; with this one, half.
-        """
-        if self._child is None:
-            sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_SECONDS))
+        """See `Worker.start`."""
         self._watch.start()
         super().start()
 

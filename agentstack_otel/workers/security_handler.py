@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agentstack_exporters.alerts import rows
-from agentstack_exporters.clickhouse.protocol import Store
+from agentstack_exporters.clickhouse.protocol import Row, Store
 from agentstack_exporters.clickhouse.queries import load
 from agentstack_exporters.log.protocol import Log, StoredRecord
 from agentstack_processors.verdicts import AgentStackError, ConfigError, Reject
@@ -42,6 +42,8 @@ from agentstack_otel.workers.security_metrics import Numbers
 logger = logging.getLogger(__name__)
 
 _HOUR_MS = 3_600_000
+_TRACES = 50  # asked for at a time
+_ROWS = 500  # told to the child at a time
 _ATTEMPTS = 2  # a process may be killed for reasons of the machine; twice by one record is its own
 
 
@@ -209,20 +211,42 @@ class SecurityHandler:
         """What a new child must know: which traces it comes in the middle of, what is usual."""
         since = before - int(self._config.earlier_hours * _HOUR_MS)
         params = {"since": since, "before": before, "limit": self._config.earlier_traces}
-        found = self._store.query(load("alerts_earlier_traces"), params)
+        try:
+            found = self._store.query(load("alerts_earlier_traces"), params)
+        except Reject as fault:  # of our question: no record is at fault
+            logger.warning("detection begins without what came before: %s", fault)
+            found = []
         earlier: list[Trace] = [(row["project_id"], row["trace_id"]) for row in found]
         self._process.call("prepare", earlier, self._baselines())
         self._start = self._process.starts
 
     def _remind(self, traces: Sequence[Trace], before: int) -> None:
         """The earlier spans of these traces, in pieces that are bounded in rows."""
-        each = self._config.history_spans
-        for first in range(0, len(traces), 50):
-            some = traces[first : first + 50]
+        start = self._process.starts
+        for first in range(0, len(traces), _TRACES):
+            some = traces[first : first + _TRACES]
             ids = sorted({trace_id for _, trace_id in some})
-            params = {"ids": ids, "before": before, "each": each, "limit": 50 * each}
-            found = self._store.query(load("alerts_history"), params)
-            self._process.call("remember", some, found)
+            found = self._history(ids, before, self._config.history_spans)
+            for at in range(0, len(found), _ROWS):  # each call has its own CPU to use
+                self._process.call("remember", (), found[at : at + _ROWS], start=start)
+            self._process.call("remember", some, (), start=start)
+
+    def _history(self, ids: Sequence[str], before: int, each: int) -> list[Row]:
+        """At most `each` earlier spans of each trace; fewer of those that are too large."""
+        params = {"ids": list(ids), "before": before, "each": each, "limit": len(ids) * each}
+        try:
+            return self._store.query(load("alerts_history"), params)
+        except Reject as fault:  # the answer is too large, or takes too long: no record is at fault
+            if len(ids) > 1:
+                half = len(ids) // 2
+                return [
+                    *self._history(ids[:half], before, each),
+                    *self._history(ids[half:], before, each),
+                ]
+            if each > 1:
+                return self._history(ids, before, each // 8 or 1)
+            logger.warning("trace %s is judged without what came before: %s", ids[0], fault)
+            return []
 
     def _baselines(self) -> bytes:
         path = self._config.baselines

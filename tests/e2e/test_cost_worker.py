@@ -7,18 +7,20 @@ import itertools
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from agentstack_exporters.clickhouse.chdb import ChdbStore
+from agentstack_exporters.clickhouse.protocol import Row
 from agentstack_exporters.log.protocol import Record
 from agentstack_exporters.log.sqlite import Config as LogConfig
 from agentstack_exporters.log.sqlite import SqliteLog
 from agentstack_processors.cost.budgets import Budget
 from agentstack_processors.cost.overrides import parse
 from agentstack_processors.security.alert import Alert
+from agentstack_processors.verdicts import Reject
 
 from agentstack_otel.query import budgets, cost
 from agentstack_otel.workers.cost import Config, cost_worker
@@ -93,6 +95,35 @@ def test_each_token_is_paid_once_in_whatever_order_spans_come(
     append(log, [trace.requests[at] for at in order])
     work(log, store)
     assert spent(store, trace.project) == 2 * CALL
+
+
+class Busy:
+    """The store, which refuses to tell about earlier spans a few times."""
+
+    def __init__(self, store: ChdbStore, times: int) -> None:
+        self._store, self.left = store, times
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+    def query(self, sql: str, params: Mapping[str, object] | None = None) -> list[Row]:
+        if "ids" in (params or {}) and self.left:
+            self.left -= 1
+            raise Reject("the answer is over the limit")
+        return self._store.query(sql, params)
+
+
+@pytest.mark.parametrize("times", [1, 2, 1_000_000])
+def test_a_store_that_will_not_tell_about_earlier_spans_costs_no_record(
+    store: ChdbStore, log: SqliteLog, times: int
+) -> None:
+    trace = agent_trace()
+    append(log, trace.requests)
+    busy = Busy(store, times)
+    work(log, busy)  # type: ignore[arg-type]  # all of a store
+    assert busy.left != times
+    row = cost.total(store, cost.Filter(project=trace.project))
+    assert row["calls"] == 2  # all of them came in this run: nothing earlier is needed
 
 
 def test_each_span_in_a_run_of_its_own_gives_the_same_sum(store: ChdbStore, log: SqliteLog) -> None:

@@ -23,7 +23,8 @@ from agentstack_processors.cost.repeats import Fact, fact, repeated
 Key = tuple[str, str]
 """Project and trace id."""
 
-_PER_TRACE = 20_000  # spans remembered of one trace; a larger one is settled by what came first
+PER_TRACE = 20_000
+"""Spans remembered of one trace; a larger one is settled by what came first."""
 _TRACE = 3  # spans that a trace weighs as much as, apart from its spans
 _DEEPEST = 1_000  # spans above a use that are asked whose it is
 _NOTHING: Said = ("", "", "")
@@ -69,7 +70,7 @@ class Trace:
     def link(self, link: Link) -> bool:
         """Note where a span hangs; whether the span is new."""
         new = link.span_id not in self.parents
-        if new and len(self.parents) >= _PER_TRACE:
+        if new and len(self.parents) >= PER_TRACE:
             return False
         self.parents[link.span_id] = (link.parent_span_id, link.boundary)
         if link.said is not None:
@@ -218,4 +219,4 @@ def traces_of(reads: Iterable[Read]) -> dict[Key, Trace]:
     return traces
 
 
-__all__ = ["Key", "Place", "Trace", "TraceBook", "Verdict", "traces_of"]
+__all__ = ["PER_TRACE", "Key", "Place", "Trace", "TraceBook", "Verdict", "traces_of"]

@@ -17,7 +17,7 @@ from agentstack_exporters.clickhouse.chdb import ChdbStore
 from agentstack_exporters.log.protocol import Commit, Record, StoredRecord
 from agentstack_exporters.log.sqlite import Config as LogConfig
 from agentstack_exporters.log.sqlite import SqliteLog
-from agentstack_processors.verdicts import ConfigError, Retry
+from agentstack_processors.verdicts import ConfigError, Reject, Retry
 
 from agentstack_otel.workers import loop, offload
 from agentstack_otel.workers.batch import Batch
@@ -53,6 +53,24 @@ class Unwilling:
             self.left -= 1
             raise Retry("the store is away")
         self._store.insert(table, columns, values, token=token)
+
+
+class Overfull:
+    """The store, which refuses to answer for several traces or many spans at once."""
+
+    def __init__(self, store: ChdbStore, most: int) -> None:
+        self._store, self._most, self.asked = store, most, []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def query(self, sql: str, params: Any = None) -> Any:
+        if "before" in (params or {}):
+            self.asked.append(params)
+            whole = "each" in params and (len(params["ids"]) > 1 or params["each"] > self._most)
+            if whole or not self._most:
+                raise Reject("the answer is over the limit")
+        return self._store.query(sql, params)
 
 
 class Bench:
@@ -199,6 +217,27 @@ def test_a_new_child_knows_the_earlier_spans_of_a_trace_from_the_store(
     bench.put("second", trace=78)
     bench.drain()
     assert bench.rules() == ["second"]
+
+
+@pytest.mark.parametrize(("most", "known"), [(200, True), (25, True), (0, False)])
+def test_history_that_the_store_will_not_tell_costs_no_record(
+    bench: Bench, store: ChdbStore, most: int, known: bool
+) -> None:
+    for trace in (81, 82):
+        first = bench.put("first", trace=trace)
+        store.insert_otlp([first.payload], token=f"first:{bench.project}:{trace}")
+    bench.store = overfull = Overfull(store, most)
+    worker = bench.start()
+    bench.drain()
+    assert worker.process.pid is not None
+    os.kill(worker.process.pid, signal.SIGKILL)
+    time.sleep(0.005)  # rows carry milliseconds: what comes later must have come later
+    bench.put("second", trace=81)
+    bench.put("second", trace=82)
+    bench.drain()
+    assert bench.letters() == []
+    assert bench.rules() == (["second", "second"] if known else [])
+    assert overfull.asked
 
 
 def test_spans_that_are_stored_and_not_yet_judged_are_not_taken_for_history(

@@ -2,7 +2,8 @@
 -- Spans as pricing reads them: where they hang, their columns, and the attributes named in `wanted`.
 -- Either whole traces (`ids`; times are then their bounds), or a stretch of time with uses only.
 -- Parameters: project String; ids, wanted Array(String); first, last Int64 (ns; last is left out);
--- uses Bool (only spans with tokens, or of the operations in `calls`); calls Array(String).
+-- uses Bool (only spans with tokens, or of the operations in `calls`); calls Array(String);
+-- most UInt32 (of one trace, the first ones).
 SELECT
     project_id, trace_id, span_id, parent_span_id, service_name, scope_name, status,
     operation, provider, model, agent, conversation,
@@ -25,3 +26,4 @@ WHERE ({project:String} = '' OR project_id = {project:String})
         OR hasAny(mapKeys(attributes), {details:Array(String)})
     )
 ORDER BY trace_id, start_time, span_id
+LIMIT {most:UInt32} BY project_id, trace_id
