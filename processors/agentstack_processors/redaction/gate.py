@@ -11,7 +11,7 @@ searched for whose stem is not there.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from agentstack_processors.redaction.folding import TABLE
 from agentstack_processors.redaction.needles import Needles
@@ -21,6 +21,8 @@ from agentstack_processors.redaction.reading import Reading
 
 _KEY = 3  # characters of a prefix by which rows are looked up
 _BEHIND_A_RULE = re.compile(r"(?<=[_\-]{3})(?<![A-Za-z0-9])[A-Za-z0-9]{2}[A-Za-z0-9_\-]")
+_MOST_KEPT = 4096  # numbers of which it is kept what rows ask
+_LEARNT = 4  # of these in one text
 _ROOT = b"AA00"  # stands in every form that has no number of six digits
 
 
@@ -45,8 +47,9 @@ class Gate:
         self._literals = [p for p in rest if p.literals and p not in self._signs]
         rest = [pattern for pattern in rest if not pattern.literals]
         self._numbers = [p for p in rest if p.shapes or p.near]
+        self._shapes = Shapes(self._numbers, lambda pattern: pattern.shapes)
         rest = [pattern for pattern in rest if pattern not in self._numbers]
-        self._forms = [(p, p.forms) for p in rest if p.forms and not _rooted(p)]
+        self._forms = Shapes([p for p in rest if p.forms and not _rooted(p)], lambda p: p.forms)
         self._rooted = [(p, p.forms) for p in rest if p.forms and _rooted(p)]
         self._words = [(p, frozenset(p.words)) for p in rest if p.words]
         self._always = [p for p in rest if not (p.forms or p.words)]
@@ -55,6 +58,7 @@ class Gate:
             [needle for _, needles in (*self._words, *self._folded) for needle in sorted(needles)],
             fast=fast,
         )
+        self._asked = frozenset(needle for _, needles in self._words for needle in needles)
         self._by_needle: dict[bytes, list[Pattern]] = {}
         for pattern, needles in (*self._words, *self._folded):
             for needle in needles:
@@ -77,7 +81,9 @@ class Gate:
         met = list(self._always)
         text = reading.text
         met += [pattern for pattern in self._signs if _any_sign(pattern.literals, text)]
-        for needle in self._needles.within(reading.folded):
+        found = self._needles.within(reading.folded)
+        reading.told(self._asked, found)
+        for needle in found:
             met += [
                 pattern
                 for pattern in self._by_needle[needle]
@@ -120,11 +126,8 @@ class Gate:
         return self._prefixes.get(text[start : start + _KEY], [])
 
     def _with_numbers(self, reading: Reading, met: list[Pattern]) -> None:
-        numbers = reading.numbers
         words: set[bytes] | None = None
-        for pattern in self._numbers:
-            if pattern.shapes and not _any_of(pattern.shapes, numbers):
-                continue
+        for pattern in self._shapes.within(reading.numbers):
             if pattern.context:
                 if not pattern.context.isdisjoint(reading.context):
                     met.append(pattern)
@@ -135,7 +138,60 @@ class Gate:
                 if words.isdisjoint(pattern.words):
                     continue
             met.append(pattern)
-        _meet(self._forms, reading.number_forms, met)
+        met += self._forms.within(reading.number_forms)
+
+
+class Shapes:
+    """Rows by what stands in one of the numbers of a text.
+
+    Folded, numbers are few: `0000-00-00` is every date. So what was learnt of one is kept.
+
+    Args:
+        rows: The rows.
+        needles: What of a row has to stand in a number; nothing, where any number does.
+    """
+
+    def __init__(
+        self, rows: list[Pattern], needles: Callable[[Pattern], tuple[bytes, ...]]
+    ) -> None:
+        self._rows = [(1 << index, row, needles(row)) for index, row in enumerate(rows)]
+        self._known: dict[bytes, int] = {}
+        self._sets: dict[int, list[Pattern]] = {}
+
+    def within(self, numbers: Iterable[bytes]) -> list[Pattern]:
+        """The rows that any of `numbers` has a needle of, in their order."""
+        known, met, strange = self._known, 0, []
+        for number in numbers:
+            rows = known.get(number)
+            if rows is None:
+                strange.append(number)
+            else:
+                met |= rows
+        if strange:
+            met |= self._learn(strange)
+        found = self._sets.get(met)
+        if found is None:
+            found = [row for bit, row, _ in self._rows if met & bit]
+            if len(self._sets) < _MOST_KEPT:
+                self._sets[met] = found
+        return found
+
+    def _learn(self, numbers: list[bytes]) -> int:
+        """The rows of numbers not met before; a text pays for keeping a few of them only."""
+        if len(self._known) > _MOST_KEPT:
+            self._known.clear()
+        met = 0
+        for number in numbers[:_LEARNT]:
+            self._known[number] = rows = self._judge(number)
+            met |= rows
+        return met | (self._judge(b'"'.join(numbers[_LEARNT:])) if len(numbers) > _LEARNT else 0)
+
+    def _judge(self, data: bytes) -> int:
+        met = 0
+        for bit, _, needles in self._rows:
+            if not needles or _any_of(needles, data):
+                met |= bit
+        return met
 
 
 def _meet(

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections.abc import Iterable
 
 from agentstack_processors.redaction.folding import TABLE
 
 # Numbers with what people put between digits, in the folded text. Six digits at least.
 _CLUSTER = re.compile(rb"0(?:[\-()/]{0,3}0){5,63}")
-_WORD = re.compile(rb"[a-z]{2,}")
+_WORD = re.compile(rb"(?<![a-z])[a-z]{2,}")
 BEFORE = 72  # characters before a number in which a word says what it is
 VALUE = 10  # characters; no credential without a form of its own is shorter
 RUN = 16  # characters; no token of a provider is shorter
@@ -26,8 +27,10 @@ FORMS = bytes(
     ord("A") if chr(byte).isalpha() and byte < 0x80 else ord("0") if 48 <= byte < 58 else ord("-")
     for byte in range(256)
 )
+_FORM_BEFORE, _FORM_BEHIND = 3, 5  # characters of a form beside six digits or more
 _ALPHABET = b"abcdefghijklmnopqrstuvwxyz"
 _LETTERS = frozenset(bytes((byte,)) for byte in _ALPHABET)
+_NONE: frozenset[bytes] = frozenset()
 _QUOTE = b'"'
 
 
@@ -40,8 +43,8 @@ class Reading:
     """
 
     __slots__ = (
-        "_clusters", "_context", "_encoded", "_forms", "_near", "_numbers", "_runs", "_tokens",
-        "_unnamed", "_values", "_words", "folded", "text",
+        "_asked", "_clusters", "_context", "_encoded", "_forms", "_near", "_runs", "_tokens",
+        "_told", "_unnamed", "_values", "_words", "folded", "text",
     )  # fmt: skip
 
     def __init__(self, text: str) -> None:
@@ -52,12 +55,22 @@ class Reading:
         self._clusters: list[tuple[int, int]] | None = None
         self._runs: list[tuple[int, int]] | None = None
         self._tokens: str | None = None
-        self._numbers: bytes | None = None
         self._words: dict[int, frozenset[bytes]] = {}
         self._context: frozenset[bytes] | None = None
+        self._asked: frozenset[bytes] = _NONE
+        self._told: set[bytes] = set()
         self._near: bytes | None = None
         self._unnamed: list[tuple[int, int]] | None = None
         self._values: list[tuple[int, int]] | None = None
+
+    def told(self, asked: frozenset[bytes], found: set[bytes]) -> None:
+        """Which of the words that were `asked` for stand in the folded text: `found`, no other."""
+        self._asked, self._told = asked, found
+
+    def present(self, words: tuple[bytes, ...]) -> Iterable[bytes]:
+        """Those of `words` that may stand in the folded text."""
+        asked, found = self._asked, self._told
+        return [word for word in words if word in found or word not in asked]
 
     @property
     def forms(self) -> bytes:
@@ -75,20 +88,24 @@ class Reading:
         return self._clusters
 
     @property
-    def numbers(self) -> bytes:
-        """All clusters, folded, each with the character before it."""
-        if self._numbers is None:
-            folded = self.folded
-            self._numbers = _QUOTE.join(
-                folded[max(0, start - 1) : end + 1] for start, end in self.clusters
-            )
-        return self._numbers
+    def numbers(self) -> list[bytes]:
+        """All clusters, folded, each with the character before it and the one behind."""
+        folded = self.folded
+        return [folded[start - 1 if start else 0 : end + 1] for start, end in self.clusters]
 
     @property
-    def number_forms(self) -> bytes:
+    def number_forms(self) -> list[bytes]:
         """The forms of all clusters and of what stands close around them."""
         forms = self.forms
-        return b"--".join(forms[max(0, start - 5) : end + 12] for start, end in self.clusters)
+        return [forms[start:end] for start, end in self.surroundings]
+
+    @property
+    def surroundings(self) -> list[tuple[int, int]]:
+        """Where the clusters and what belongs to their forms stand."""
+        return [
+            (start - _FORM_BEFORE if start > _FORM_BEFORE else 0, end + _FORM_BEHIND)
+            for start, end in self.clusters
+        ]
 
     @property
     def unnamed(self) -> list[tuple[int, int]]:
@@ -165,8 +182,8 @@ class Reading:
         """The words, in small letters, that stand not far before `position`."""
         words = self._words.get(position)
         if words is None:
-            near = self.folded[max(0, position - BEFORE) : position]
-            words = self._words[position] = frozenset(_WORD.findall(near))
+            found = _WORD.findall(self.folded, max(0, position - BEFORE), position)
+            words = self._words[position] = frozenset(found)
         return words
 
 

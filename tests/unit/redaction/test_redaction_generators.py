@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What generators of test data and people make: cards, accounts and passwords off the beaten path."""
+"""What generators of test data and people make: cards, accounts, passwords off the beaten path."""
 
 from __future__ import annotations
 
@@ -72,8 +72,9 @@ def test_an_account_one_character_off_or_of_no_known_country_needs_a_word(
 
 @pytest.mark.parametrize(
     "before",
-    ["I paid with card ", "cc=", "my credit card number is ", "Kreditkarte: ", "carte bancaire n\u00b0 ",
-     '"cardNumber": "', "tarjeta de cr\u00e9dito ", "Kortnummer ", "customerCard: "],
+    ["I paid with card ", "cc=", "my credit card number is ", "Kreditkarte: ",
+     "carte bancaire n\u00b0 ", '"cardNumber": "', "tarjeta de cr\u00e9dito ",
+     "Kortnummer ", "customerCard: "],
 )  # fmt: skip
 def test_any_number_with_a_check_digit_behind_a_word_for_cards_is_a_card(before):
     for head, size in (("3520", 15), ("3592", 15), ("1800", 14), ("5612", 11), ("6799", 18)):

@@ -140,7 +140,7 @@ def is_made_up(value: str) -> bool:
 def passwords(pattern: Pattern, reading: Reading) -> Iterator[Span]:
     """Values given to names that end in a word for passwords."""
     text, folded = reading.text, reading.folded
-    for word in pattern.words:
+    for word in reading.present(pattern.words):
         position = folded.find(word)
         while position >= 0:
             match = pattern.regex.match(text, position)
@@ -230,7 +230,7 @@ def _is_wordy(value: str) -> bool:
 def tokens(pattern: Pattern, reading: Reading) -> Iterator[Span]:
     """Long random values given to names that end in a word for secrets."""
     text, folded = reading.text, reading.folded
-    for word in pattern.words:
+    for word in reading.present(pattern.words):
         position = folded.find(word)
         while position >= 0:
             # `tokens` are counted far more often than kept secret.

@@ -18,6 +18,7 @@ from agentstack_processors.redaction.patterns.row import (
     Match,
     Pattern,
     at_forms,
+    at_number_forms,
     at_shapes,
     at_words,
     in_context,
@@ -283,7 +284,7 @@ ROWS: tuple[Pattern, ...] = (
         forms=(b"AA000000A", b"AA-00-00-00-A", b"AA-000000-A", b"AA000000-A"),
         accept=_nino,
         canonical=lambda text: re.sub(r"[ \-]", "", text).upper(),
-        search=at_forms,
+        search=at_number_forms,
     ),
     _numbered(
         "CA_SIN",
@@ -301,7 +302,7 @@ ROWS: tuple[Pattern, ...] = (
         forms=(b"00000000A", b"00000000-A", b"A0000000A", b"A0000000-A", b"A-0000000-A"),
         accept=_dni,
         canonical=lambda text: re.sub(r"[ \-]", "", text).upper(),
-        search=at_forms,
+        search=at_number_forms,
     ),
     Pattern(
         "FR_NIR",
@@ -376,7 +377,7 @@ ROWS: tuple[Pattern, ...] = (
         forms=(b"000000-000A", b"000000A000A", b"000000-0000", b"000000A0000"),
         accept=_hetu,
         canonical=str.upper,
-        search=at_forms,
+        search=at_number_forms,
     ),
     Pattern(
         "DK_CPR",
@@ -465,7 +466,7 @@ ROWS: tuple[Pattern, ...] = (
         forms=(b"A0000000A",),
         accept=lambda match: checksums.nric(match[0].upper()),
         canonical=str.upper,
-        search=at_forms,
+        search=at_number_forms,
     ),
     _numbered("AU_TFN", (b"tfn", b"tax"), (b"0" * 9, b"000-000-000"), (3, 3, 3), _tfn),
     _numbered("AU_MEDICARE", (b"medicare",), (b"0" * 10, b"0000-00000-0"), (4, 5, 1), _medicare),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from agentstack_processors.redaction import validators
@@ -146,7 +147,9 @@ def in_context(pattern: Pattern, reading: Reading) -> Iterator[Span]:
     """Numbers with a word for telephones near by, in lists of them too."""
     text, folded, last = reading.text, reading.folded, -99
     plain = text.isascii()
-    composed = any(map(_is_composed, reading.context))
+    context = reading.context
+    composed = any(map(_is_composed, context))
+    named = composed or not _SEEDS.isdisjoint(context)
     for first, behind in reading.unnamed:
         if folded.count(b"0", first, behind) > _MOST_DIGITS:
             continue
@@ -154,10 +157,9 @@ def in_context(pattern: Pattern, reading: Reading) -> Iterator[Span]:
         # The cheapest question first: most numbers have no such word before or behind.
         if not (
             listed
-            or not _SEEDS.isdisjoint(reading.words_before(first))
-            or b":" in folded[max(0, first - 3) : first]
+            or (named and _may_be_named(reading, first))
+            or _initial(folded, first)
             or (folded[behind] in b"-(x#" and _SOON.match(folded, behind))
-            or (composed and _composed(reading, first))
             or (not plain and b"---" in folded[max(0, first - _REACH) : first])
         ):
             continue
@@ -173,6 +175,22 @@ def in_context(pattern: Pattern, reading: Reading) -> Iterator[Span]:
         if (grouped and listed) or _named(reading, start, end, grouped=grouped):
             last = end
             yield start, end
+
+
+def _may_be_named(reading: Reading, first: int) -> bool:
+    """Whether a strong word stands before a number, or a weak one that leads up to it."""
+    words = reading.words_before(first)
+    if not _STRONG_SEEDS.isdisjoint(words) or any(map(_is_composed, words)):
+        return True
+    if _WEAK_SEEDS.isdisjoint(words):
+        return False
+    return _leads_up(reading.folded[max(0, first - _REACH) : first], words)
+
+
+def _initial(folded: bytes, first: int) -> bool:
+    """`m: (0171) …`: one letter and a colon."""
+    colon = folded.rfind(b":", max(0, first - 3), first)
+    return colon > 0 and folded[colon - 1] in b"mtfp"
 
 
 def _possible(text: str, start: int, match: Match) -> bool:
@@ -211,6 +229,7 @@ def _composed(reading: Reading, start: int) -> bool:
     return any(map(_is_composed, reading.words_before(start)))
 
 
+@lru_cache(maxsize=4096)  # the words before numbers are few
 def _is_composed(word: bytes) -> bool:
     return word.endswith(_ENDINGS) or word.startswith(_BEGINNINGS)
 

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from agentstack_processors.redaction.reading import Reading
 
@@ -52,7 +54,7 @@ def at_literals(pattern: Pattern, reading: Reading) -> Iterator[Span]:
 def at_words(pattern: Pattern, reading: Reading) -> Iterator[Span]:
     """The same for the words of the folded text."""
     text, folded = reading.text, reading.folded
-    for word in pattern.words:
+    for word in reading.present(pattern.words):
         position = folded.find(word)
         while position >= 0:
             match = pattern.regex.match(text, position)
@@ -81,14 +83,15 @@ def inside_clusters(lead: str) -> Callable[[Pattern, Reading], Iterator[Span]]:
     """A search for numbers that begin with `lead`, in numbers of six digits or more."""
 
     def search(pattern: Pattern, reading: Reading) -> Iterator[Span]:
-        text = reading.text
-        for start, end in reading.clusters:
-            position = text.find(lead, max(0, start - 1), end)
-            while position >= 0:
+        text, clusters = reading.text, reading.clusters
+        position = text.find(lead)
+        while position >= 0:
+            index = bisect_right(clusters, (position + 1, len(text))) - 1
+            if index >= 0 and position < clusters[index][1]:
                 match = pattern.regex.match(text, position)
                 if match is not None and pattern.accept(match):
                     yield match.span(pattern.group)
-                position = text.find(lead, position + 1, end)
+            position = text.find(lead, position + 1)
 
     return search
 
@@ -103,6 +106,26 @@ def at_forms(pattern: Pattern, reading: Reading) -> Iterator[Span]:
             if match is not None and pattern.accept(match):
                 yield match.span(pattern.group)
             position = forms.find(form, position + 1)
+
+
+def at_number_forms(pattern: Pattern, reading: Reading) -> Iterator[Span]:
+    """The same where each form holds six digits or more, and little around them."""
+    text, forms = reading.text, reading.forms
+    for low, high in reading.surroundings:
+        if not _holds_any(forms[low:high], pattern.forms):
+            continue
+        for form in pattern.forms:
+            position = forms.find(form, low, high)
+            while position >= 0:
+                match = pattern.regex.match(text, position)
+                if match is not None and pattern.accept(match):
+                    yield match.span(pattern.group)
+                position = forms.find(form, position + 1, high)
+
+
+@lru_cache(maxsize=8192)  # numbers and what stands beside them look alike
+def _holds_any(data: bytes, forms: tuple[bytes, ...]) -> bool:
+    return any(form in data for form in forms)
 
 
 def in_context(pattern: Pattern, reading: Reading) -> Iterator[Span]:
