@@ -23,6 +23,8 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], Sequence[str]]
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_UNICAST = ipaddress.ip_network("2000::/3")  # all that has ever been given out of IPv6
+_BOOKS = ipaddress.ip_network("3fff::/20")  # examples in documentation; unknown to older Pythons
 _PORTS = {"https": 443, "http": 80}
 
 
@@ -122,6 +124,8 @@ def is_public(text: str) -> bool:
             return False
         if inner is not None:
             return is_public(str(inner))
+        if address not in _UNICAST or address in _BOOKS:
+            return False
     return address.is_global and not address.is_multicast
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import re
 import socket
 import ssl
 import threading
@@ -12,13 +13,17 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from urllib.parse import unquote
 
 from agentstack_processors.verdicts import Reject, Retry
 
 from agentstack_exporters.alerts.destinations import Policy, Resolve, Target, connect
 
 _ANSWER_BYTES = 64 << 10
+_READ = 4000
 _SAID = 200
+_OURS = re.compile(r"[\w.~%+=-]{6,}")
+_BODY = 12  # shorter words of a message are words
 _LONGEST = 3600.0
 _PATIENCE = 3  # times the timeout: all of one exchange
 _TRY_AGAIN = frozenset((408, 409, 423, 425, 429))
@@ -74,9 +79,10 @@ class Poster:
         own = {"Content-Type": "application/json", "User-Agent": "agentstack-alerts"}
         connection.request("POST", target.path, body, {**own, **headers})
         answer = connection.getresponse()
-        said = answer.read(_ANSWER_BYTES)[:_SAID].decode("utf-8", "replace")
+        read = answer.read(_ANSWER_BYTES)
         if 200 <= answer.status < 300:
             return answer.status
+        said = without_ours(read[:_READ].decode("utf-8", "replace"), target.path, body)[:_SAID]
         after = retry_after(answer.headers.get("Retry-After", ""), time.time())
         raise _verdict(target.host, answer.status, said, after)
 
@@ -84,6 +90,22 @@ class Poster:
 def _hang_up(connection: http.client.HTTPConnection) -> None:
     with contextlib.suppress(OSError, AttributeError):
         connection.sock.shutdown(socket.SHUT_RDWR)
+
+
+def without_ours(said: str, path: str, body: bytes) -> str:
+    """An answer without what it repeats of the request.
+
+    Many a server's "not found" quotes the path, which is the credential, and some quote the message
+    with the routing key in it; what is kept of an answer goes to logs and to /health.
+    """
+    paths, message = f"{path} {unquote(path)}", body.decode("utf-8", "replace")
+
+    def kept(match: re.Match[str]) -> str:
+        word = match[0]
+        ours = word in paths or unquote(word) in paths or (len(word) >= _BODY and word in message)
+        return "…" if ours else word
+
+    return _OURS.sub(kept, said)
 
 
 def _verdict(host: str, status: int, said: str, after: float) -> Exception:

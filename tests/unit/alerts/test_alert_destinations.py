@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import secrets
 import shutil
 import socket
 import threading
@@ -29,6 +31,7 @@ INSIDE = (
     "255.255.255.255", "::", "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "fd00:ec2::254",
     "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe",
     "2002:7f00:1::", "2001:0:7f00:1::", "2001:db8::1", "localhost", "",
+    "::127.0.0.1", "::5efe:10.0.0.1", "fec0::1", "64:ff9b:1::a00:1", "3fff::1", "5f00::1",
 )  # fmt: skip
 
 
@@ -153,6 +156,27 @@ def test_what_the_receiver_will_never_take_is_given_up(status: int) -> None:
         Poster(LOCAL).post(to.url, b"{}", {})
     assert "token=abc" not in str(raised.value)
     assert "\x1b" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Cannot POST /services/T0%s/%s?token=%s",
+        "<pre>not found: /services/T0%s/%s%%3Ftoken%%3D%s</pre>",
+        '{"error": "no such key", "got": {"routing_key": "%s%s%s"}}',
+    ],
+)
+def test_an_answer_that_repeats_the_credentials_is_not_repeated(said: str) -> None:
+    parts = [secrets.token_hex(10) for _ in range(3)]
+    told = (said % tuple(parts)).encode()
+    with receiver((404, {}, told), (500, {}, told)) as to:
+        url = f"http://127.0.0.1:{to.port}/services/T0{parts[0]}/{parts[1]}?token={parts[2]}"
+        body = json.dumps({"routing_key": "".join(parts)}).encode()
+        for verdict in (Reject, Retry):
+            with pytest.raises(verdict, match="answered") as raised:
+                Poster(LOCAL).post(url, body, {})
+            assert not any(part in str(raised.value) for part in parts)
+            assert "o" in str(raised.value).partition(": ")[2]
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503])
