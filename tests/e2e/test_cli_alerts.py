@@ -113,6 +113,14 @@ def test_the_table_fits_and_shows_nothing_hostile(server: Server, width: str) ->
     assert "CRI" in done.stdout or "HIGH" in done.stdout
 
 
+@pytest.mark.parametrize("width", ["80", "120"])
+def test_the_table_cuts_no_sentence(server: Server, width: str) -> None:
+    row = lines(run("alerts", "list", "--json", "--url", server.url))[0]
+    shown = run("alerts", "list", "--url", server.url, COLUMNS=width).stdout
+    assert row["rule"] in shown
+    assert not [word for word in row["description"].split() if word not in shown]
+
+
 def test_one_alert_is_shown_by_the_beginning_of_its_id(server: Server, where: list[str]) -> None:
     alert = server.get("/api/alerts")["alerts"][0]
     (row,) = lines(run("alerts", "show", alert["id"][:12], "--json", *where))

@@ -22,8 +22,10 @@ from agentstack_otel.query.times import since as since_ns
 if TYPE_CHECKING:
     from agentstack_exporters.alerts.message import Message
     from agentstack_exporters.alerts.settings import Channel, Config
+    from rich.text import Text
 
-_NARROW = 100
+_WIDE = 100
+_NARROW = 60
 
 
 @click.group(
@@ -99,7 +101,7 @@ def list_(
     elif rows:
         _show(rows)
     else:
-        click.echo("agentstack: no alert matches", err=True)
+        click.echo(f"agentstack: {_nothing(wanted)}", err=True)
     return DONE if rows else NOTHING
 
 
@@ -222,19 +224,25 @@ def _line(result: Mapping[str, Any]) -> str:
     return f"{sign} {clean(result['channel'])} ({result['type']}): {what}, {result['took_ms']} ms"
 
 
+def _nothing(wanted: Filter) -> str:
+    if wanted == Filter(status=wanted.status, limit=wanted.limit):
+        kind = wanted.status.lower() + " " * bool(wanted.status)
+        more = "; --status all shows acknowledged ones too" if wanted.status == "OPEN" else ""
+        return f"there are no {kind}alerts{more}"
+    return "no alert matches"
+
+
 def _show(rows: list[Row]) -> None:
     from rich.table import Table
-    from rich.text import Text
 
-    from agentstack_otel.cli.view import SEVERITY, console
+    from agentstack_otel.cli.view import console
 
     screen = console()
-    wide = screen.width >= _NARROW
+    wide = screen.width >= _WIDE
     table = Table(box=None, padding=(0, 1), header_style="dim")
-    widths = {"alert": 8, "severity": 12, "rule": 36 if wide else 20}
-    widths |= {"trace": 8, "service": 14} if wide else {}
-    left = screen.width - sum(widths.values()) - 2 * (len(widths) + 2) - 8
-    for name, width in {**widths, "what": max(8, left), "when": 8}.items():
+    widths = {"alert": 8, "severity": 12} | ({"trace": 8, "service": 14} if wide else {})
+    widths |= {"when": 8} if screen.width >= _NARROW else {}
+    for name, width in widths.items():
         table.add_column(
             name,
             justify="right" if name == "when" else "left",
@@ -242,19 +250,29 @@ def _show(rows: list[Row]) -> None:
             no_wrap=True,
             width=width,
         )
+    table.add_column("what", overflow="fold")  # whole sentences: nobody can act on half of one
     now = time.time_ns()
     for row in rows:
-        style = "dim" if row["status"] == "ACKNOWLEDGED" else SEVERITY.get(row["severity"], "")
-        where = (str(row["trace_id"])[:8], Text(one_line(row["service_name"], 40))) if wide else ()
-        table.add_row(
-            str(row["id"])[:8],
-            Text(f"{row['severity']} {row['score']}", style),
-            Text(one_line(row["rule"], 60)),
-            *where,
-            Text(one_line(row["description"], 200)),
-            ago(row["time_unix_nano"], now),
-        )
+        cells = _cells(row, now)
+        table.add_row(*(cells[name] for name in (*widths, "what")))
     screen.print(table)
+
+
+def _cells(row: Row, now: int) -> dict[str, str | Text]:
+    from rich.text import Text
+
+    from agentstack_otel.cli.view import SEVERITY
+
+    style = "dim" if row["status"] == "ACKNOWLEDGED" else SEVERITY.get(row["severity"], "")
+    what = Text.assemble((one_line(row["rule"], 60), "bold"), "\n")
+    return {
+        "alert": str(row["id"])[:8],
+        "severity": Text(f"{row['severity']} {row['score']}", style),
+        "trace": str(row["trace_id"])[:8],
+        "service": Text(one_line(row["service_name"], 40)),
+        "when": ago(row["time_unix_nano"], now),
+        "what": what.append(one_line(row["description"], 200)),
+    }
 
 
 def _tell(row: Row) -> None:

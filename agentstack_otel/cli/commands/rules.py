@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from agentstack_processors.security.verdict import Verdict
 
 F = TypeVar("F", bound=Callable[..., Any])
+_WIDE = 100
 _SCOPES = ("user", "system", "assistant", "tool_input", "tool_output")
 
 
@@ -61,12 +62,10 @@ def list_(*, category: str, folder: str, as_json: bool) -> int:
         for rule in rules:
             click.echo(json_text(_brief(rule)))
     elif rules:
-        _table(
-            ("rule", "category", "weight", "what it finds"),
-            [(rule.id, rule.category, str(rule.weight), rule.description) for rule in rules],
-        )
+        _table(rules)
     else:
-        click.echo("agentstack: no such rules", err=True)
+        names = ", ".join(sorted({rule.category for rule in _load(folder)}))
+        click.echo(f"agentstack: no rule is of category {clean(category)!r}: {names}", err=True)
     return DONE if rules else NOTHING
 
 
@@ -80,7 +79,9 @@ def show(*, identifier: str, folder: str, as_json: bool) -> int:
     """Show one rule: pattern, stems, factors and its tests."""
     rule = next((each for each in _load(folder) if each.id == identifier), None)
     if rule is None:
-        raise Fault(f"no rule {identifier}; `agentstack rules list` names all", NOTHING)
+        raise Fault(
+            f"no rule {identifier} that reads texts; `agentstack rules list` names all", NOTHING
+        )
     fields = asdict(rule)
     if as_json:
         click.echo(json_text(fields))
@@ -202,19 +203,29 @@ def _explain(verdict: Verdict) -> None:
         click.echo(f"     {one_line(finding.excerpt)}")
 
 
-def _table(names: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _table(rules: list[Rule]) -> None:
+    """One table; the category is a column of its own only where the description has room too."""
     from rich.table import Table
     from rich.text import Text
 
     from agentstack_otel.cli.view import console
 
+    screen = console()
+    wide = screen.width >= _WIDE
     table = Table(box=None, padding=(0, 1), header_style="dim")
-    for name in names:
-        wraps = name == "what it finds"
-        table.add_column(name, justify="right" if name == "weight" else "left", no_wrap=not wraps)
-    for row in rows:
-        table.add_row(*map(Text, row))
-    console().print(table)
+    table.add_column("rule", overflow="fold", max_width=screen.width // 2)
+    if wide:
+        table.add_column("category", no_wrap=True)
+    table.add_column("weight", justify="right", no_wrap=True)
+    table.add_column("what it finds", overflow="fold")
+    shown = ""
+    for rule in rules if wide else sorted(rules, key=lambda rule: rule.category):
+        if not wide and rule.category != shown:
+            shown = rule.category
+            table.add_row(Text(shown, "bold"))
+        category = [Text(rule.category)] if wide else []
+        table.add_row(Text(rule.id), *category, str(rule.weight), Text(rule.description))
+    screen.print(table)
 
 
 __all__ = ["command"]

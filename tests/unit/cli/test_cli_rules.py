@@ -52,6 +52,27 @@ def test_rules_of_ones_own_are_listed_by_category(folder, capsys):
     assert run("list", "--category", "nonsense") == 3
 
 
+@pytest.mark.parametrize("width", ["60", "80", "140"])
+def test_no_width_cuts_a_rule_short(width, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", width)
+    assert run("list", "--json", "--category", "jailbreak") == 0
+    rules = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert run("list", "--category", "jailbreak") == 0
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= int(width)
+    assert "…" not in shown
+    assert shown.count("jailbreak\n") <= 1
+    for rule in rules:
+        words = [*rule["description"].split(), str(rule["weight"])]
+        assert not [word for word in words if word not in shown]
+        assert rule["id"] in shown or width == "60"
+
+
+def test_a_category_that_is_none_is_answered_with_those_there_are(capsys):
+    assert run("list", "--category", "nonsense") == 3
+    assert "jailbreak, obfuscation" in capsys.readouterr().err
+
+
 def test_an_unknown_rule_is_said_to_be_unknown(capsys):
     assert run("show", "no.such-rule") == 3
     assert "no rule no.such-rule" in capsys.readouterr().err
