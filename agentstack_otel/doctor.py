@@ -276,9 +276,14 @@ def _spool_file(path: str, *, solo: bool) -> Finding:
         log.close()
     size = os.path.getsize(path)
     if solo or not pending:
-        return Finding("ok", "spool", f"{path}: {pending} requests, {size} bytes")
-    detail = f"{path}: {pending} requests wait for the collector ({size} bytes)"
+        return Finding("ok", "spool", f"{path}: {_requests(pending)}, {size} bytes")
+    wait = "waits" if pending == 1 else "wait"
+    detail = f"{path}: {_requests(pending)} {wait} for the collector ({size} bytes)"
     return Finding("warning", "spool", detail, "they are sent by the next program that reaches it")
+
+
+def _requests(count: int) -> str:
+    return f"{count} request" + "s" * (count != 1)
 
 
 def _writable(path: str) -> Finding:

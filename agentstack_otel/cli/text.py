@@ -61,6 +61,11 @@ def number(value: int) -> str:
     return f"{value / 1_000_000:.1f}M"
 
 
+def counted(count: int, what: str) -> str:
+    """`1 span`, `3 spans`."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
 def tokens(used_in: int, used_out: int) -> str:
     """`512→64`, empty when there are none."""
     return f"{number(used_in)}→{number(used_out)}" if used_in or used_out else ""
@@ -97,4 +102,14 @@ def json_text(value: Any) -> str:
     return json.dumps(value)
 
 
-__all__ = ["ago", "clean", "duration", "json_text", "money", "number", "one_line", "tokens"]
+__all__ = [
+    "ago",
+    "clean",
+    "counted",
+    "duration",
+    "json_text",
+    "money",
+    "number",
+    "one_line",
+    "tokens",
+]

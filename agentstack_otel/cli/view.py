@@ -9,7 +9,7 @@ from agentstack_exporters.clickhouse.protocol import Row
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
-from agentstack_otel.cli.text import clean, duration, money, one_line, tokens
+from agentstack_otel.cli.text import clean, counted, duration, money, one_line, tokens
 from agentstack_otel.query.cost_marks import REPEATED
 from agentstack_otel.query.replay import reason
 from agentstack_otel.query.span import Span
@@ -119,7 +119,7 @@ def headline(told: Row) -> Text:
     text = Text.assemble((one_line(told["name"], 80), "bold"))
     text.append(f"  {told['trace_id']}\n", "dim")
     text.append_text(status_text(told["status"]))
-    facts = [duration(told["duration_ms"]), f"{told['span_count']} spans"]
+    facts = [duration(told["duration_ms"]), counted(told["span_count"], "span")]
     if used := tokens(told["input_tokens"], told["output_tokens"]):
         facts.append(f"{used} tokens")
     if told.get("cost") is not None:
@@ -127,7 +127,7 @@ def headline(told: Row) -> Text:
     if told.get("unpriced"):
         facts.append(f"{told['unpriced']} without a price")
     if told["errors"]:
-        facts.append(f"{told['errors']} failed step" + "s" * (told["errors"] > 1))
+        facts.append(counted(told["errors"], "failed step"))
     facts += [one_line(", ".join(told["models"]), 60)] if told["models"] else []
     facts += [one_line(told["service"], 40)] if told["service"] else []
     if told["conversation"]:

@@ -38,7 +38,7 @@ def resolve(store: Store, wanted: str, project: str = "") -> str:
     if text == "latest":
         rows = recent(store, Filter(limit=1, project=project))
         if not rows:
-            raise NotFound("there are no traces yet")
+            raise NotFound("there are no traces yet; run an app under opentelemetry-instrument")
         return str(rows[0]["trace_id"])
     if not _ID.fullmatch(text):
         raise ConfigError(

@@ -130,6 +130,13 @@ def test_prices_and_models_are_shown(server: Server, tmp_path: Path) -> None:
     assert own["source"] == "override:own.yaml:2"
     assert run("cost", "prices", "nobodys", "--url", server.url).returncode == 3
     assert lines(run("cost", "models", "gpt-4o", "--provider", "openai", "--limit", "1", "--json"))
+    shown = run("cost", "prices", "gpt-4o", "--provider", "openai")
+    assert "US dollars a million tokens" in shown.stderr
+    assert "web_searches (a thousand)" in shown.stdout
+    assert "own.yaml:2" in run("cost", "models", "--url", server.url, "--limit", "1").stdout
+    none = run("cost", "models", "no-such-model")
+    assert (none.returncode, none.stdout) == (3, "")
+    assert "no-such-model" in none.stderr
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text("prices:\n  - {model: m}\n")
     done = run("cost", "prices", "m", "--prices", str(wrong))
@@ -161,7 +168,14 @@ def test_a_budget_is_set_watched_and_removed(server: Server) -> None:
     assert (made["amount"], made["thresholds"]) == ("0.001", [50.0, 100.0])
     [row] = lines(run("budget", "status", "--json", *where))
     assert (Decimal(row["spent"]), row["percent"]) == (Decimal("0.0081"), 810.0)
-    assert "810 %" in run("budget", "status", *where).stdout
+    run("budget", "set", "idle", "5", "--model", "unused", *where)
+    shown = run("budget", "status", *where).stdout
+    assert "810 %" in shown
+    assert "no price" in shown.splitlines()[0]  # what is not counted is seen beside what is
+    [idle] = [line for line in shown.splitlines() if "idle" in line]
+    assert " $0 " in idle
+    assert " 0 %" in idle
+    assert run("budget", "remove", "idle", *where).returncode == 0
     for payload in agent():
         server.send(payload)
     deadline = time.monotonic() + 60

@@ -125,21 +125,30 @@ def _show(rows: list[Row]) -> None:
     from agentstack_otel.cli.view import console
 
     table = Table(box=None, padding=(0, 1), header_style="dim")
-    for name in ("budget", "of", "since", "spent", "limit", "used"):
-        table.add_column(name, justify="right" if name in ("spent", "limit", "used") else "left")
+    unpriced = any(row["unpriced"] for row in rows)
+    for name in ("budget", "of", "since"):
+        table.add_column(name)
+    for name in ("spent", "limit", "used", *(["no price"] if unpriced else [])):
+        table.add_column(name, justify="right")
     for row in rows:
-        percent = row["percent"]
-        used = "—" if percent is None else f"{percent:.0f} %"
+        spent, percent = ("0", 0.0) if not row["calls"] else (row["spent"], row["percent"])
         style = "red" if (percent or 0) >= 100 else "yellow" if (percent or 0) >= 80 else ""
         table.add_row(
             Text(one_line(row["name"], 60)),
             Text(one_line(_whose(row), 60)),
-            row["period_start"][:16],
-            money(row["spent"]),
+            row["period_start"][:16].replace("T", " "),
+            money(spent),
             f"{money(row['amount'])} / {row['period']}",
-            Text(used, style),
+            Text(_used(percent), style),
+            *([str(row["unpriced"] or "")] if unpriced else []),
         )
     console().print(table)
+
+
+def _used(percent: float | None) -> str:
+    if percent is None:
+        return "—"
+    return "<1 %" if 0 < percent < 1 else f"{int(percent)} %"  # 99.9 % is not used up
 
 
 def _sentence(row: Row) -> str:

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from agentstack_exporters.clickhouse.protocol import Row
@@ -15,11 +15,15 @@ from agentstack_otel.cli import spending as asked
 from agentstack_otel.cli.exits import DONE, NOTHING
 from agentstack_otel.cli.options import json_option, source_options
 from agentstack_otel.cli.source import Where, opened
-from agentstack_otel.cli.text import clean, json_text, money, one_line, tokens
+from agentstack_otel.cli.text import clean, counted, json_text, money, one_line, tokens
 from agentstack_otel.query.times import iso
 from agentstack_otel.query.times import since as since_ns
 
+if TYPE_CHECKING:
+    from agentstack_otel.query.cost import Filter
+
 _FILTERS = ("model", "agent", "project", "conversation", "user", "service", "provider", "trace")
+_UNIT = "US dollars a million tokens"
 _HOUR = 3_600_000_000_000
 
 
@@ -115,7 +119,7 @@ def summary(
     elif rows:
         _show(rows, total, chosen)
     else:
-        click.echo("agentstack: nothing was spent that matches", err=True)
+        click.echo(f"agentstack: {_nothing(wanted)}", err=True)
     return DONE if rows else NOTHING
 
 
@@ -135,11 +139,13 @@ def prices_(*, where: Where, model: str, provider: str, prices: str, as_json: bo
         if as_json:
             click.echo(json_text({**row, "version": version}))
             continue
-        click.echo(clean(f"{row['provider']}:{row['model']} {row['when']}".rstrip()))
-        for name, price in row["prices"].items():
-            click.echo(f"  {name:<16} {_price(price)}")
+        click.echo(clean(f"{_listed(row)} {row['when']}".rstrip()))
+        told = {_unit(name): price for name, price in row["prices"].items()}
+        width = max(map(len, told), default=0)
+        for name, price in told.items():
+            click.echo(f"  {name:<{width}}  {_price(price)}")
     if not as_json:
-        click.echo(f"prices: {clean(version)}", err=True)
+        click.echo(f"{_UNIT}; prices: {clean(version)}", err=True)
     return DONE
 
 
@@ -160,13 +166,13 @@ def models(
         if as_json:
             click.echo(json_text({**row, "version": told["version"]}))
         else:
-            told_prices = (f"{name} {_price(price)}" for name, price in row["prices"].items())
-            source = "" if row["source"] == "genai-prices" else f" ({row['source']})"
-            click.echo(clean(f"{row['provider']}:{row['model']}{source}  {', '.join(told_prices)}"))
-    if not as_json:
-        click.echo(
-            f"prices: {told['version']}; the newest begins on {told['newest_price']}", err=True
-        )
+            told_prices = (f"{_unit(name)} {_price(cost)}" for name, cost in row["prices"].items())
+            click.echo(clean(f"{_listed(row)}  {', '.join(told_prices) or '—'}"))
+    if not rows:
+        click.echo(f"agentstack: no model with {search!r} in its name has a price", err=True)
+    elif not as_json:
+        newest = f"the newest begins on {told['newest_price']}"
+        click.echo(f"{_UNIT}; prices: {told['version']}, {newest}", err=True)
     return DONE if rows else NOTHING
 
 
@@ -210,7 +216,7 @@ def reprice(
     else:
         verb = "would cost" if dry_run else "cost now"
         click.echo(
-            f"{told['calls']} calls {verb} {money(told['cost'])}, before "
+            f"{counted(told['calls'], 'call')} {verb} {money(told['cost'])}, before "
             f"{money(told['cost_before'])}; {told['unpriced']} have no price "
             f"({told['price_version']})"
         )
@@ -225,6 +231,19 @@ def _priced(where: Where, prices: str) -> Iterator[asked.Prices]:
         return
     with opened(where) as source:
         yield asked.spending(source, prices)
+
+
+def _listed(row: Row) -> str:
+    """`openai:gpt-4o`; an entry of the user's own file by where it stands there."""
+    own = row["source"].partition("override:")[2]
+    whose = ":".join(each for each in (row["provider"], row["model"]) if each)
+    return f"{whose or 'any model'} ({own})" if own else whose
+
+
+def _unit(name: str) -> str:
+    """What a price is for, where that is not a million tokens."""
+    what = name.removesuffix("_kcount")
+    return f"{what} (a thousand)" if what != name or what == "requests" else what
 
 
 def _price(price: Any) -> str:
@@ -251,7 +270,21 @@ def _show(rows: list[Row], total: Row, by: tuple[str, ...]) -> None:
     console().print(table)
     reasons = ", ".join(total["reasons"])
     if reasons:
-        click.echo(f"no price: {clean(reasons)}", err=True)
+        click.echo(f"no price: {clean(reasons)}{_remedy(total['reasons'])}", err=True)
+
+
+def _remedy(reasons: Iterable[str]) -> str:
+    """Models nobody has a price for are the user's to price; the other reasons are the sender's."""
+    own = any(reason.startswith("unknown_") for reason in reasons)
+    return "; give one with --prices FILE, then `agentstack cost reprice`" if own else ""
+
+
+def _nothing(wanted: Filter) -> str:
+    from agentstack_otel.query.cost import Filter
+
+    if wanted == Filter(by=wanted.by, limit=wanted.limit):
+        return "no calls of models yet"
+    return "nothing was spent that matches"
 
 
 def _cells(row: Row) -> dict[str, str]:

@@ -46,7 +46,7 @@ def list_(*, where: Where, limit: int, as_json: bool) -> int:
     elif rows:
         _show(rows)
     else:
-        click.echo("agentstack: no dead letters", err=True)
+        click.echo(_NONE, err=True)
     return DONE if rows else NOTHING
 
 
@@ -81,10 +81,15 @@ def retry(*, where: Where, number: int | None, everything: bool, as_json: bool) 
     with opened(where) as source:
         numbers = [number] if number is not None else _waiting(source.dead_letters(10_000))
         rows = [source.retry(each) for each in numbers]
+    if not rows:
+        click.echo(_NONE, err=True)
     for row in rows:
         line = f"dead letter {row['id']} is record {row['retried_as']} of the log now"
         click.echo(json_text(row) if as_json else line)
     return DONE if rows else NOTHING
+
+
+_NONE = "agentstack: there are no dead letters: everything could be stored"
 
 
 def _waiting(rows: list[Row]) -> list[int]:

@@ -11,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from agentstack_otel.cli.text import ago, clean, duration, json_text, number, one_line, tokens
+from agentstack_otel.cli.text import (
+    ago,
+    clean,
+    counted,
+    duration,
+    json_text,
+    number,
+    one_line,
+    tokens,
+)
 from agentstack_otel.cli.view import tree_view
 from agentstack_otel.query.trace import build
 from tests.unit.cli.spans import llm, row
@@ -92,6 +101,10 @@ def test_a_trace_full_of_attacks_is_drawn_without_one_of_them():
 )  # fmt: skip
 def test_durations_read_well(ms, text):
     assert duration(ms) == text
+
+
+def test_one_of_a_thing_is_no_plural():
+    assert [counted(n, "span") for n in (0, 1, 2)] == ["0 spans", "1 span", "2 spans"]
 
 
 def test_numbers_tokens_and_ages_read_well():

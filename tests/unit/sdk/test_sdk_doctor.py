@@ -113,7 +113,7 @@ def test_requests_that_wait_are_counted(tmp_path: Path) -> None:
     findings = examine({"AGENTSTACK_SPOOL": str(path), "AGENTSTACK_COLLECTOR_URL": url})
 
     assert find(findings, "spool").level == "warning"
-    assert "1 requests wait" in find(findings, "spool").detail
+    assert "1 request waits" in find(findings, "spool").detail
 
 
 def test_a_spool_that_is_no_spool_is_an_error(tmp_path: Path) -> None:
