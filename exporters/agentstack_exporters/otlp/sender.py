@@ -217,6 +217,9 @@ class Sender:
         hint = f" (through the proxy {self._proxy.address})" if self._proxy is not None else ""
         if urlsplit(self._config.url).port == 4317:
             hint += " (4317 is the OTLP/gRPC port; this exporter speaks HTTP, usually on 4318)"
+        garbage = isinstance(error, http.client.BadStatusLine) and not isinstance(error, OSError)
+        if garbage:  # which the error quotes; it is not for a terminal
+            return f"{self._config.url} answers something that is not HTTP{hint}"
         return f"{self._config.url} cannot be reached: {error or type(error).__name__}{hint}"
 
 

@@ -397,3 +397,23 @@ def test_pauses_grow_are_spread_and_respect_the_server() -> None:
     assert low.pause(asked=90) == 90
     low.reset()
     assert low.pause() == 0.25
+
+
+def test_what_a_server_of_another_protocol_says_is_not_repeated() -> None:
+    """Such as a gRPC port: its frames are no text for a terminal."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            peer, _ = listening.accept()
+            with peer:
+                peer.sendall(b"\x00\x00\x18\x04\x1b]0;owned\x07\r\n")
+                while peer.recv(65_536):
+                    pass
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        sender = Sender(sending.Config(url=f"http://127.0.0.1:{listening.getsockname()[1]}/v1"))
+        with pytest.raises(Retry, match="is not HTTP") as raised:
+            sender.send(b"", 5)
+        thread.join(10)
+    assert str(raised.value).isprintable()
