@@ -27,7 +27,12 @@ class At:
     def wrong(self, why: str) -> NoReturn:
         """Raises ConfigError that names file, line and key."""
         key = f"{self._key}: " if self._key else ""
-        raise ConfigError(f"{self._name}:{self._node.start_mark.line + 1}: {key}{why}")
+        raise ConfigError(f"{self.place}: {key}{why}")
+
+    @property
+    def place(self) -> str:
+        """`file:line`."""
+        return f"{self._name}:{self._node.start_mark.line + 1}"
 
     def map(self, allowed: Collection[str] | None = None, needed: Collection[str] = ()) -> Any:
         """Its members by key. Raises ConfigError for keys that are unknown, double or missing."""

@@ -58,7 +58,7 @@ def _channel(at: At) -> Channel:
     kind = at.map(None, ("name", "type"))["type"].one_of(_KINDS)
     readers = {**_COMMON, **_OWN[kind]}
     values = {key: readers[key](value) for key, value in at.map(readers, (_NEEDED[kind],)).items()}
-    values["kind"] = values.pop("type")
+    values |= {"kind": values.pop("type"), "place": at.place}
     return Channel(**values)
 
 

@@ -39,6 +39,7 @@ class Channel:
         per_minute: Messages a minute; what is more waits, and is counted together.
         group_seconds: After a message, further alerts of its group are one message so much later.
         give_up_hours: A message that could not be sent for so long is given up.
+        place: File and line it is from; begins what is said about it.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Channel:
     per_minute: int = 30
     group_seconds: float = 300.0
     give_up_hours: float = 24.0
+    place: str = field(default="", repr=False, compare=False)
 
     def expanded(self, env: Mapping[str, str]) -> Channel:
         """The channel with its references replaced.
@@ -61,9 +63,7 @@ class Channel:
         def value(match: re.Match[str]) -> str:
             found = env.get(match[1], "")
             if not found:
-                raise ConfigError(
-                    f"alert channel {self.name}: the environment variable {match[1]} is not set"
-                )
+                raise ConfigError(f"{self.title}: the environment variable {match[1]} is not set")
             return found
 
         return replace(
@@ -72,6 +72,12 @@ class Channel:
             secret=_REFERENCE.sub(value, self.secret),
             routing_key=_REFERENCE.sub(value, self.routing_key),
         )
+
+    @property
+    def title(self) -> str:
+        """What messages about it begin with."""
+        place = f"{self.place}: " if self.place else ""
+        return f"{place}alert channel {self.name}"
 
     def format(self) -> Format:
         """How it tells a message; of an expanded channel."""
@@ -139,7 +145,7 @@ class Config:
                 try:
                     self.policy.target(channel.url)
                 except ConfigError as error:
-                    raise ConfigError(f"alert channel {channel.name}: {error}") from None
+                    raise ConfigError(f"{channel.title}: {error}") from None
         return replace(self, channels=channels)
 
     @property

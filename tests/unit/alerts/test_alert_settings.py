@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from agentstack_exporters.alerts.parsing import parse
 from agentstack_exporters.alerts.settings import Channel, Config, Route
@@ -85,6 +87,7 @@ def test_a_variable_that_is_not_set_is_named(missing: str) -> None:
 def test_an_address_from_the_environment_is_checked_and_not_quoted() -> None:
     with pytest.raises(ConfigError, match=r"alert channel ops: url of x\.example") as raised:
         parse(FILE, "a.yaml").expanded({**ENV, "SLACK_URL": "http://x.example/token"})
+    assert re.match(r"a\.yaml:\d+: alert channel ops", str(raised.value))
     assert "token" not in str(raised.value)
 
 
