@@ -13,6 +13,12 @@ REPORTED = 0.45
 FENCED = 0.6
 FORESEEN = 0.25
 """What somebody may ask, and what is then to be done: the words of a defence."""
+OTHERS = 0.3
+"""Somebody else than the reader ignores or forgets: a dog, a robot in a story, a compiler."""
+ELSEWHERE = 0.5
+"""What is ignored or switched off belongs to something else: a listing, a router, a label."""
+SHORT = 700
+"""In so few characters, two words of the trade say as much as three in a long text."""
 ABOUT = (1.0, 0.9, 0.7, 0.5, 0.4)
 """Factor by how many different words of the trade the whole text uses."""
 LEAST = 0.25
@@ -33,6 +39,11 @@ _REPORT = re2.compile(
     r"|known as|payload|prompts? (?:like|such as)|attackers? (?:may|might|can|could|will)"
     r"|(?:may|might|could|can) (?:then )?(?:try|attempt|ask|instruct|trick)\w*"
     r"|(?:try|tries|tried|trying|attempts?|attempting|attempted) to|asked|asks|told|wrote"
+    r"|(?:tell|mak|trick|convinc|forc|persuad|caus|lead|lur|coax|let|get|instruct)(?:s|es|ing)?"
+    r" (?:the |a |an |any |some |many )?(?:language |ai )?(?:models?|llms?|ais?|assistants?"
+    r"|chatbots?|bots?|agents?)|(?:can|could|may|might) be (?:made|told|brought|tricked|led)"
+    r"|(?:made|brought|led) (?:the |a |an )?(?:language )?(?:models?|llms?|chatbots?|assistants?)"
+    r"|claims?(?: that)?|(?:in which|where) (?:the |a |an )?(?:user|attacker|input|text|page|data)"
     r"|instructed|tricked|designed to|aim(?:s|ed)? to|used to|wants? to"
     r"|flags?|detects?|blocks?|catch(?:es)?)\b[^.!?\n]{0,60}$"
 )
@@ -63,7 +74,50 @@ _TRADE = re2.compile(
     r"|scanners?|detectors?|threat models?|security (?:research(?:ers?)?|teams?|reviews?|risks?)"
     r"|benchmarks?|datasets?|probes?|llm01|cve-\d+|false positives?|classifiers?"
     r"|attack(?:s)? (?:success|surface|vectors?|types?|techniques?)|defen[cs]es?"
-    r"|evaluat(?:e|ion|ing))\b"
+    r"|evaluat(?:e|ion|ing)|researchers?|the (?:papers?|authors?|article|survey|study|lecture|talk)"
+    r"|attacks|jailbreaks|injections|(?:goal |prompt )?hijacking|prompt leaking|test cases?)\b"
+)
+_DROPS = re2.compile(
+    r"^(?:ignor|disregard|forget|overrid|bypass|replac|disabl|turn|remov|delet|reset|skip|drop"
+    r"|clear|eras|stop|discard|dismiss|overlook|neglect|break|suspend|cancel|circumvent"
+    r"|oubli|vergiss|vergesse|missacht|olvid|dimentic)\w*"
+)
+_INFLECTED = re2.compile(
+    r"^(?:ignores|disregards|forgets|overrides|bypasses|replaces|disables|removes|deletes|skips"
+    r"|drops|discards|dismisses|overlooks|neglects|breaks|suspends|cancels|circumvents)\b"
+)
+_MODAL = (
+    r"(?:(?:to|always|often|just|never|sometimes|still|can|could|would|may|might|will|simply"
+    r"|usually|suddenly|must|should|often|do|does|did|not|now)\s+){0,3}$"
+)
+_OTHERS = re2.compile(
+    r"(?:\b(?:who|he|she|they|we|people|everyone|everybody|someone|nobody|anyone)\s+"
+    + _MODAL
+    + r"|\b(?:why|how come|do|does|did|make|makes|let|lets|teach|train|tell|get|cause|causes)\s+"
+    r"(?:(?:do|does|did|would|is|are|my|his|her|our|their|the|a|an|some|many|most)\s+){0,2}"
+    r"(?:\w+\s+){1,2}?"
+    + _MODAL
+    + r"|\b(?:mon|ma|mes|son|sa|ses|notre|le|la|les|un|une|mi|mis|su|sus|el|los|las|una|il|mio|mia"
+    r"|lo|gli|mein|meine|sein|seine|ihr|unser|unsere|der|die|das|ein|eine)\s+\w+\s+$)"
+)
+_READER = re2.compile(
+    r"\b(?:you|u|ai|llm|gpt\w*|chatgpt|claude|assistant|model|bot|chatbot|system|me|us|and|or|then"
+    r"|now|please|also|it|this|that)\b"
+)
+_ELSEWHERE = re2.compile(
+    r"^\s*(?:in|on|of|from|for|with|at|about)\s+"
+    r"(?:(?:the|a|an|my|our|his|her|their|one|every|each|all|page|line)\s+)?(?:\w[\w-]*)\b"
+)
+_HERE = re2.compile(
+    r"\b(?:prompts?|chat|conversation|systems?|session|context|messages?|text|developers?|openai"
+    r"|anthropic|company|users?|above|favou?r|documents?|page|e-?mail|order|future|rest|this|these"
+    r"|that|those|you|your|response|answers?|now|moment|task|general|full|it|them|which|what|ai"
+    r"|assistant|model|good|ever|once|me|all|creators?|operators?|human|previous|before|here"
+    r"|everything|any|admin\w*|owner|input|instructions?|request|turn|content|purposes?)\b"
+)
+_OTHERS_HAN = re2.compile(
+    "(?:[他她它]们?|老师|狗|猫|孩子|学生|员工|司机|机器人|主人|玩家|父母"
+    "|人们|大家|为什么)[^\u3002\uff0c\uff01\uff1f,.!?你您]{0,8}$"
 )
 _DIRECTIVE = re2.compile(
     r"(?:^|[.\n:*-]\s*|\d\.\s)(?:never|always|do not|don't|only|if the|if you|if asked|when|use"
@@ -97,13 +151,16 @@ def factor(text: str, start: int, end: int) -> float:
         value *= REPORTED
     if text.count("```", 0, start) % 2:
         value *= FENCED
+    value *= _whose(before[-90:], text[start : start + 24], text[end : end + 40])
     return max(LEAST if value >= LEAST else value, value)
 
 
 def about(text: str) -> float:
     """The factor of a text that uses the words of the trade."""
-    words = {match[0][:8] for match in _TRADE.finditer(text)}
-    return ABOUT[min(len(words), len(ABOUT) - 1)]
+    words = len({match[0][:8] for match in _TRADE.finditer(text)})
+    if words > 1 and len(text) < SHORT:
+        words += 1
+    return ABOUT[min(words, len(ABOUT) - 1)]
 
 
 def sentences(text: str) -> bool:
@@ -126,6 +183,21 @@ def operator(text: str) -> bool:
         len(_HEADS.findall(text)) >= 2,
     )
     return sum(signs) >= 3
+
+
+def _whose(before: str, head: str, after: str) -> float:
+    """The factor of instructions that are dropped by others than the reader, or of other things."""
+    if not head.isascii():
+        return OTHERS if _OTHERS_HAN.search(before) else 1.0
+    if not _DROPS.search(head):
+        return 1.0
+    others = _OTHERS.search(before)
+    if _INFLECTED.search(head) or (others and not _READER.search(others[0])):
+        return OTHERS
+    if head.startswith("ignoriert ") and before[-2:-1].isalnum():
+        return OTHERS
+    where = _ELSEWHERE.search(after)
+    return ELSEWHERE if where and not _HERE.search(where[0]) else 1.0
 
 
 def _quoted(before: str, after: str) -> bool:
