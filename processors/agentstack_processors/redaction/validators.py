@@ -19,6 +19,10 @@ Accept = Callable[[Match], bool]
 
 _NOT_A_DIGIT = re.compile(r"[^0-9]+")
 _IDENTIFIER_BEFORE = re.compile(r"(?i:(?:trace|span|request|response|run|message)_?id)\W{1,5}\Z")
+_NUMBERED_BEFORE = re.compile(  # a plain number of this name is no card's
+    r"(?i:(?:order|item|product|ticket|track(?:ing)?|invoice|shipment|transaction|parcel|post|tweet"
+    r"|channel|guild|video)[ _\-]?(?:ids?|no|nr|num(?:ber)?|#))\W{1,5}\Z"
+)
 _DATE = re.compile(
     r"(?:(?:19|20)[0-9]{2}([\-./ ])(?:0?[1-9]|1[0-2])\1[0-3]?[0-9]"  # 2026-03-14
     r"|[0-3]?[0-9]([\-./ ])[0-3]?[0-9]\2(?:19|20)[0-9]{2}"  # 14.03.2026, 3/14/2026
@@ -76,8 +80,10 @@ def card(match: Match) -> bool:
     number = digits(match[0])
     if _ISSUERS.match(number) is None or not luhn(number):
         return False
-    start = match.start()
-    return _IDENTIFIER_BEFORE.search(match.string, max(0, start - 32), start) is None
+    text, start = match.string, match.start()
+    if match[0].isdigit() and _NUMBERED_BEFORE.search(text, max(0, start - 32), start) is not None:
+        return False
+    return _IDENTIFIER_BEFORE.search(text, max(0, start - 32), start) is None
 
 
 def ssn_number(text: str) -> bool:

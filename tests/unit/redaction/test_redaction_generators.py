@@ -137,3 +137,63 @@ def test_tokens_of_discords_bots_are_found_by_their_three_parts(around, first):
 def test_dotted_names_of_that_length_are_no_tokens():
     names = "ModuleForInternalThings2.render.with_many_words_and_nothing_else_at_all"
     assert _found(names) == []
+
+
+_HEX, _DIGITS = "0123456789abcdef", string.digits
+
+
+def _uuid() -> str:
+    return "-".join("".join(_RANDOM.choices(_HEX, k=size)) for size in (8, 4, 4, 4, 12))
+
+
+def _hex(size: int) -> str:
+    return "".join(_RANDOM.choices(_HEX, k=size))
+
+
+_FORMS = {
+    "Bedrock": lambda: "AB" + "SK+/" + _drawn(100),
+    "CircleCI": lambda: "CCI" + f"PAT_{_drawn(22)}_{_hex(40)}",
+    "Confluent": lambda: "cf" + "lt/+" + _drawn(58),
+    "Contentful": lambda: "CF" + "PAT-" + _drawn(43),
+    "Dropbox": lambda: "s" + "l.u." + _drawn(140),
+    "ElevenLabs": lambda: "s" + "k_" + _hex(48),
+    "Fly": lambda: "fm" + "2_+/" + _drawn(100),
+    "HubSpot": lambda: "pat" + "-eu1-" + _uuid(),
+    "Intercom": lambda: "dG9" + "rO" + _drawn(55) + "=",
+    "LaunchDarkly": lambda: "sd" + "k-" + _uuid(),
+    "Netlify": lambda: "nf" + "p_" + _drawn(36),
+    "New Relic": lambda: _hex(36) + "NR" + "AL",
+    "Okta": lambda: "SS" + "WS 00" + _drawn(40),
+    "Plaid": lambda: "access" + "-production-" + _uuid(),
+    "Snyk": lambda: f"snyk{'_uat'}.{_hex(8)}.{_drawn(86)}",
+    "Stripe": lambda: "wh" + "sec_+/" + _drawn(30),
+    "Vercel": lambda: "vc" + "a_" + _drawn(56),
+    "Zapier": lambda: f"hooks.zapier{'.com'}/hooks/catch/{_drawn(4, _DIGITS)[:1]}234567/abc1234",
+    "Azure AI": lambda: _drawn(52) + "JQ" + "QJ99BAAC1XAAAABAC" + "OG1aB2",
+}
+
+
+@pytest.mark.parametrize("provider", _FORMS)
+@pytest.mark.parametrize(
+    "around", ["{}", '{{"value": "{}"}}', "I pasted {} by accident", "see `{}`.", "?x={}", "\n{}\n"]
+)
+def test_credentials_of_many_providers_need_no_word(provider, around):
+    token = _FORMS[provider]()
+    found = "".join(part for _, part in _found(around.format(token)))
+    assert token[-20:] in found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f"api-{'0' * 8}", "sdk-tests-for-the-new-world-of-things", "live_update_of_everything_in_here",
+     "openssl.cnf and sl.1", "vca_is_not_a_token_at_all_here", "NRAL is a word", "order id: {}"],
+)  # fmt: skip
+def test_names_that_begin_like_credentials_are_none(text):
+    assert _found(text.format(_luhn("620650587153097"))) == []
+    assert _found("card number: " + _luhn("620650587153097")) != []
+
+
+def test_docker_files_give_values_with_a_space():
+    value = "a8F3kL9xQ2mZ7v"
+    assert any(part == value for _, part in _found(f"FROM x\nENV ACME_SECRET {value}\n"))
+    assert _found(f"the environment is secret {value[:8]}") == []

@@ -48,6 +48,7 @@ _CALL = re.compile(r"\([ \t\n]{0,8}[\"'`][A-Za-z0-9_.\-]{0,48}\Z")
 _COMMA_NAMES = ("password", "passwd", "pwd", "token", "secret", "key", "pass", "credential")
 _SPOKEN = re.compile(r"(?i:[ \t](?:is|was|to|now|is:)\s*)\Z")
 _FLAG = re.compile(r"(?:\A|\s)--?[A-Za-z0-9\-]{0,20}\Z")
+_DOCKER = re.compile(r"(?:\A|\n)[ \t]*(?:ENV|ARG|setx|setenv)[ \t]+[A-Za-z0-9_\-]{0,40}\Z")
 _NEXT_PARAMETER = re.compile(r"&(?=[A-Za-z_][A-Za-z0-9_.\-]{0,40}=)")
 _END_OF_NAME = re.compile(r"[^A-Za-z0-9_.\-]")
 _NAME = re.compile(r"[A-Za-z0-9_.\-]{0,48}\Z")
@@ -256,6 +257,8 @@ def _is_token(text: str, match: re.Match[str]) -> bool:
     value = match["value"].rstrip(".=-")
     bare = sign.isspace() and text[match.start("value") - 1] not in "\"'`"
     if bare and not _FLAG.search(text, max(0, start - 24), start):
+        if _DOCKER.search(text, max(0, start - 64), start):
+            return _digit(value) and _drawn(value)
         return len(value) >= 20 and "/" not in value and _drawn(value) and _digit(value)
     if value.isdigit():
         return len(value) >= 15 and len(set(value)) >= 6

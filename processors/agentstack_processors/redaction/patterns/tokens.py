@@ -23,7 +23,7 @@ def _around(before: str) -> Callable[[Pattern, Reading], Iterator[Span]]:
     def search(pattern: Pattern, reading: Reading) -> Iterator[Span]:
         text = reading.text
         for start, end in at_literals(pattern, reading):
-            found = head.search(text, max(0, start - 48), start)
+            found = head.search(text, max(0, start - 56), start)
             if found is not None and _drawn_text(text[found.start() : end]):
                 yield found.start(), end
 
@@ -73,8 +73,12 @@ def _row(
     *,
     before: str = "A-Za-z0-9",
     end: str = "A-Za-z0-9",
+    in_run: bool = True,
 ) -> Pattern:
-    """A row for `prefix` + `tail`: no character of `before` precedes and none of `end` follows."""
+    """A row for `prefix` + `tail`: no character of `before` precedes and none of `end` follows.
+
+    `in_run`: it begins a run; not where "+" and "/" may stand among its first characters.
+    """
     prefixes = tuple(literals.split())
     alone = rf"(?<![{before}])(?<![A-Za-z0-9][_\-])(?<![A-Za-z0-9][_\-]{{2}})"
     heads = "|".join(f"{alone}{re.escape(prefix)}" for prefix in prefixes)
@@ -84,9 +88,11 @@ def _row(
         literals=prefixes,
         accept=accept,
         search=at_literals,
-        token=True,
+        token=in_run,
     )
 
+
+_UUID = rf"{_H}{{8}}-{_H}{{4}}-{_H}{{4}}-{_H}{{4}}-{_H}{{12}}"
 
 ROWS: tuple[Pattern, ...] = (
     _row("GITHUB_TOKEN", "ghp_ gho_ ghu_ ghs_ ghr_", f"{_W}{{36,255}}"),
@@ -123,13 +129,14 @@ ROWS: tuple[Pattern, ...] = (
             r"(?i:webhook\.office\.com/webhookb2/)[A-Za-z0-9\-]{36}@[A-Za-z0-9\-]{36}"
             r"/IncomingWebhook/[A-Za-z0-9]{32}/[A-Za-z0-9\-]{36}(?:/[A-Za-z0-9_\-]{20,80})?"
             r"|(?i:api/webhooks/)[0-9]{15,22}/[A-Za-z0-9_\-]{50,90}"
+            r"|(?i:hooks\.zapier\.com/hooks/catch/)[0-9]{4,12}/[A-Za-z0-9]{5,20}"
         ),
-        words=(b"webhook-office-com/", b"api/webhooks/"),
+        words=(b"webhook-office-com/", b"api/webhooks/", b"hooks-zapier-com/"),
         accept=_drawn,
         search=at_words,
     ),
     _row("STRIPE_KEY", "sk_live_ sk_test_ sk_prod_ rk_live_ rk_test_ rk_prod_", f"{_W}{{10,247}}"),
-    _row("STRIPE_KEY", "whsec_", r"[A-Za-z0-9+/]{24,64}={0,2}"),
+    _row("STRIPE_KEY", "whsec_", r"[A-Za-z0-9+/]{24,64}={0,2}", in_run=False),
     _row("SENDGRID_KEY", "SG.", r"[A-Za-z0-9_\-=]{16,32}\.[A-Za-z0-9_\-=]{32,64}"),
     _row("NPM_TOKEN", "npm_", f"{_W}{{36}}"),
     _row("PYPI_TOKEN", "pypi-AgEI pypi-AgEN", rf"{_U}{{40,2000}}"),
@@ -225,12 +232,52 @@ ROWS: tuple[Pattern, ...] = (
     _row("ALIBABA_KEY_ID", "LTAI", f"{_W}{{12,24}}"),
     _row("PULUMI_TOKEN", "pul-", f"{_H}{{40}}"),
     _row("PREFECT_TOKEN", "pnu_ pnb_", f"{_W}{{36}}"),
-    _row("FLY_TOKEN", "fo1_ fm1r_ fm1a_ fm2_", r"[A-Za-z0-9+/_\-]{43,2000}={0,3}"),
+    _row("FLY_TOKEN", "fo1_", rf"{_U}{{43,200}}"),
+    _row("FLY_TOKEN", "fm1r_ fm1a_ fm2_", r"[A-Za-z0-9+/_\-]{43,2000}={0,3}", in_run=False),
     _row("FIGMA_TOKEN", "figd_ figo_", rf"{_U}{{36,44}}"),
     _row("API_TOKEN", "rdme_", r"[a-z0-9]{70}"),
     _row("API_TOKEN", "shippo_live_ shippo_test_", f"{_X}{{40}}"),
     _row("API_TOKEN", "EZAK EZTK", f"{_W}{{54}}"),
     _row("API_TOKEN", "duffel_test_ duffel_live_", r"[A-Za-z0-9_\-=]{43}"),
+    _row("AWS_SECRET_KEY", "ABSK", r"[A-Za-z0-9+/]{60,200}={0,2}", in_run=False),  # Bedrock
+    _row("API_TOKEN", "cflt", r"[A-Za-z0-9+/]{60}", in_run=False, end="A-Za-z0-9+/"),
+    _row("API_TOKEN", "sl.", rf"(?:u\.)?{_U}{{120,1200}}", _numbered, end=r"A-Za-z0-9_\-"),
+    _row("API_TOKEN", "pat-na1- pat-na2- pat-na3- pat-eu1- pat-ap1-", _UUID),
+    _row("API_TOKEN", "sdk- api-", _UUID, end=r"A-Za-z0-9_\-"),
+    _row("API_TOKEN", "access-sandbox- access-production- access-development-", _UUID),
+    _row("API_TOKEN", "dG9rO", r"[A-Za-z0-9+/]{50,64}={0,2}"),
+    _row("API_TOKEN", "nfp_", rf"{_W}{{36,40}}"),
+    _row("API_TOKEN", "snyk_uat. snyk_sat.", rf"{_H}{{8}}\.{_U}{{60,120}}"),
+    _row("API_TOKEN", "vca_ vci_ vcr_ vck_", rf"{_W}{{24,80}}", _numbered),
+    _row("API_TOKEN", "vercel_blob_rw_", rf"{_W}{{16}}_{_W}{{24,40}}"),
+    _row("API_TOKEN", "CFPAT-", rf"{_U}{{43}}"),
+    _row("API_TOKEN", "bkua_", rf"{_H}{{40}}"),
+    _row("API_TOKEN", "CCIPAT_ CCIPRJ_", rf"{_W}{{22}}_{_H}{{40}}"),
+    _row("API_TOKEN", "rzp_live_ rzp_test_", rf"{_W}{{14}}"),
+    _row("API_TOKEN", "live_ test_", rf"{_H}{{35}}"),
+    _row("API_TOKEN", "sk_", rf"{_H}{{48}}"),
+    _row("GRAFANA_TOKEN", "eyJrIjoi", r"[A-Za-z0-9]{60,400}={0,3}"),
+    Pattern(
+        "NEWRELIC_KEY",
+        re.compile(r"NRAL(?![A-Za-z0-9_])"),
+        literals=("NRAL",),
+        search=_around(r"(?<![A-Za-z0-9_])[0-9a-f]{36}"),
+        token=True,
+    ),
+    Pattern(
+        "AZURE_SECRET",  # OpenAI and other services of artificial intelligence
+        re.compile(rf"JQQJ99{_W}{{18,40}}(?![A-Za-z0-9_])"),
+        literals=("JQQJ99",),
+        search=_around(r"(?<![A-Za-z0-9_])[A-Za-z0-9]{20,52}"),
+    ),
+    Pattern(
+        "API_TOKEN",  # Okta
+        re.compile(rf"SSWS (00{_U}{{40}})(?![A-Za-z0-9_\-])"),
+        literals=("SSWS ",),
+        group=1,
+        accept=_drawn,
+        search=at_literals,
+    ),
     _row("API_TOKEN", "fio-u-", r"[A-Za-z0-9\-_=]{64}"),
     _row("API_TOKEN", "FLWSECK_TEST- FLWSECK- FLWPUBK_TEST- FLWPUBK-", rf"{_W}{{12,32}}(?:-X)?"),
     _row("API_TOKEN", "CLOJARS_ clojars_", f"{_W}{{60}}"),
@@ -260,7 +307,7 @@ ROWS: tuple[Pattern, ...] = (
     _row(
         "API_TOKEN",
         "nvapi- fw_ tgp_v1_ csk- re_ dckr_pat_ vcp_ sbp_ sb_secret_ tskey- cfut_"
-        " AQVN t1. phc_ phx_ jina_ fc- tvly- apify_api_ e2b_ pcsk_ wandb_v1_ oy2 ABSK rpa_"
+        " AQVN t1. phc_ phx_ jina_ fc- tvly- apify_api_ e2b_ pcsk_ wandb_v1_ oy2 rpa_ y0_"
         " bb_live_",
         rf"{_U}{{24,200}}(?:\.{_U}{{40,120}})?={{0,2}}",
         accept=_numbered,
