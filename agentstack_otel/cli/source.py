@@ -152,6 +152,11 @@ class LocalSource:
         """The folder's log; None where the store was made for this command, of a spool file."""
         return self._log
 
+    def kept(self, why: str) -> None:
+        """Raises Fault for a spool file, whose tables are gone after the command."""
+        if self._log is None:
+            raise Fault(f"a spool file {why}: `agentstack up --spool FILE` takes it in", USAGE)
+
     def traces(self, wanted: traces.Filter) -> list[Row]:
         """As in `Source`."""
         return traces.recent(self._store, wanted)
@@ -166,14 +171,17 @@ class LocalSource:
 
     def alerts(self, wanted: alerts.Filter) -> list[Row]:
         """As in `Source`."""
+        self.kept("has no alerts, nobody has judged it")
         return alerts.recent(self._store, wanted)
 
     def alert(self, wanted: str) -> Row:
         """As in `Source`."""
+        self.kept("has no alerts, nobody has judged it")
         return alerts.one(self._store, wanted)
 
     def acknowledge(self, wanted: str, note: str) -> Row:
         """As in `Source`."""
+        self.kept("has no alerts, nobody has judged it")
         return alerts.acknowledge(self._store, wanted, note=note)
 
     def dead_letters(self, limit: int) -> list[Row]:

@@ -59,16 +59,19 @@ class Spending(Prices, Protocol):
         ...
 
 
-def spending(source: Source, prices: str = "") -> Spending:
+def spending(source: Source, prices: str = "", *, lasting: str = "") -> Spending:
     """The spending of a source.
 
     Args:
         source: From `source.opened`.
         prices: File with the user's own prices; a server has its own.
+        lasting: Why a spool file will not do, where something is to be kept: "keeps no budgets".
     """
     from agentstack_otel.cli.remote import RemoteSource
 
     if isinstance(source, LocalSource):
+        if lasting:
+            source.kept(lasting)
         local = LocalSpending(source.store, overrides(prices))
         _price_the_rest(source, local)
         return local

@@ -113,6 +113,22 @@ def test_traces_and_spans_carry_their_cost(server: Server) -> None:
     assert statuses == {"gpt-4o": "priced", "own-model": "priced", "nobodys": "unknown_model"}
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["budget", "set", "team", "5"],
+        ["budget", "list"],
+        ["cost", "reprice", "--since", "1d"],
+        ["alerts", "list"],
+        ["alerts", "ack", "7f3a"],
+    ],
+)
+def test_nothing_is_said_to_be_kept_in_a_spool_file(spool: Path, arguments: list[str]) -> None:
+    done = run(*arguments, "--spool", str(spool))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "agentstack up --spool" in done.stderr
+
+
 def test_history_is_priced_again_through_the_server(server: Server) -> None:
     dry = lines(run("cost", "reprice", "--since", "1d", "--dry-run", "--json", "--url", server.url))
     [done] = lines(run("cost", "reprice", "--since", "1d", "--json", "--url", server.url))

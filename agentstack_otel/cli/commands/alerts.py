@@ -136,6 +136,7 @@ def ack(*, where: Where, alert_id: str, note: str, as_json: bool) -> None:
 
 @command.command(
     "test",
+    short_help="Send a test alert through each channel of the file.",
     epilog="""\b
 Examples:
   agentstack alerts test --alerts alerts.yaml

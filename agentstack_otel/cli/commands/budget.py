@@ -67,7 +67,7 @@ def set_(
         "thresholds": _per_cents(at),
     }
     with opened(where) as source:
-        row = asked.spending(source).set_budget(told)
+        row = asked.spending(source, lasting=_LASTING).set_budget(told)
     click.echo(json_text(row) if as_json else _sentence(row))
     return DONE
 
@@ -96,14 +96,17 @@ def status(*, where: Where, as_json: bool) -> int:
 def remove(*, where: Where, name: str, project: str, as_json: bool) -> int:
     """Remove a budget. Exit code 3 when there is none of that name."""
     with opened(where) as source:
-        row = asked.spending(source).remove_budget(name, project)
+        row = asked.spending(source, lasting=_LASTING).remove_budget(name, project)
     click.echo(json_text(row) if as_json else f"removed: {_sentence(row)}")
     return DONE
 
 
+_LASTING = "keeps no budgets"
+
+
 def _told(where: Where, as_json: bool, *, spent: bool) -> int:
     with opened(where) as source:
-        rows = asked.spending(source).budgets()
+        rows = asked.spending(source, lasting=_LASTING).budgets()
     if as_json:
         hidden = () if spent else ("spent", "percent", "calls", "unpriced")
         for row in rows:

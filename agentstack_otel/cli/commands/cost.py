@@ -178,6 +178,7 @@ def models(
 
 @command.command(
     "reprice",
+    short_help="Price history again, at today's prices.",
     epilog="""\b
 Examples:
   agentstack cost reprice --since 7d --dry-run
@@ -206,8 +207,9 @@ def reprice(
         "project": project,
         "dry_run": dry_run,
     }
+    lasting = "" if dry_run else "is priced anew by every command"
     with opened(where) as source:
-        for done in asked.steps(asked.spending(source, prices), told):
+        for done in asked.steps(asked.spending(source, prices, lasting=lasting), told):
             told = done
             if not as_json:
                 click.echo(f"priced up to {iso(done['cursor_ns'])[:19]}", err=True)

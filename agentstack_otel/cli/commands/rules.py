@@ -80,7 +80,8 @@ def show(*, identifier: str, folder: str, as_json: bool) -> int:
     rule = next((each for each in _load(folder) if each.id == identifier), None)
     if rule is None:
         raise Fault(
-            f"no rule {identifier} that reads texts; `agentstack rules list` names all", NOTHING
+            f"no rule {identifier} that reads texts; `agentstack rules list` names those there are",
+            NOTHING,
         )
     fields = asdict(rule)
     if as_json:
