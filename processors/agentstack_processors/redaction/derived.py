@@ -37,6 +37,8 @@ _TWINS = {
 _LETTERS_ONLY = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 _MOST_COPIES = 16  # of what a repeat demands; the expression ends there
 _SMALL = frozenset(b"abcdefghijklmnopqrstuvwxyz")
+_ALNUM = _LETTERS_ONLY | frozenset(b"0123456789")
+_A_LETTER = next(iter(sre.parse("[A-Za-z]")))
 # What stands before the first byte of a string of OTLP: its tag and its length, which may be a
 # letter; and what ends like one in the text and is an escape.
 BEGIN = r"\A|[\n\x12\x1a\x22*:b][\x80-\xff]{0,4}[\x00-\x7f]|\\[bfnrt\x22'/]|\\u[0-9a-fA-F]{4}"
@@ -130,8 +132,18 @@ class _Writer:
         if from_last_letter:
             shorter = self._last_letter(items)
             if shorter is not items:
-                return [("", self._sequence(shorter, self._flags, tail=True))]
-        return [self._apart(way) for way in self._ways(items)]
+                return [("", self._sequence(self._alike(shorter), self._flags, tail=True))]
+        return [self._apart(self._alike(way)) for way in self._ways(items)]
+
+    def _alike(self, items: list[Any]) -> list[Any]:
+        """In brief, any letter for a letter that `items` begin with: after which letters a row
+        may begin would be a state each."""
+        if self._brief and len(items) > 1 and "ASSERT" not in str(items[1][0]):
+            single = self._single(items[:1], self._flags)
+            if single is not None and not single.wide and len(single.ascii) > 3:
+                if single.ascii <= _LETTERS_ONLY:
+                    return [_A_LETTER, *items[1:]]
+        return items
 
     def _head(self, items: list[Any]) -> list[Any]:
         """`items` up to what repeats letters, if that demands enough."""
@@ -226,7 +238,15 @@ class _Writer:
                 barred |= self._barred(list(value[1]), head)
             else:
                 break
-        return f"(?:{BEGIN}|{_Set(barred, wide=False).inverted().bytes()})" if barred else ""
+        return self._behind(_Set(barred, wide=False).inverted()) if barred else ""
+
+    def _behind(self, before: _Set) -> str:
+        """The begin of the string, or one of `before`; in brief, the same for many rows."""
+        if self._brief and _ALNUM <= before.ascii:
+            return ""
+        if self._brief and not before.ascii & _ALNUM:
+            before = _Set(_ALNUM, wide=False).inverted()
+        return f"(?:{BEGIN}|{before.bytes()})"
 
     def _barred(self, inner: list[Any], head: list[_Set]) -> set[int]:
         """Of a look-behind over `head` and one character more: which that one must not be."""
@@ -322,7 +342,7 @@ class _Writer:
         single = self._single(inner, flags)
         if single is None:
             return ""
-        return f"(?:{BEGIN}|{single.inverted().bytes()})"
+        return self._behind(single.inverted())
 
     def _set(self, op: str, value: Any, flags: int) -> _Set:
         if op == "ANY":

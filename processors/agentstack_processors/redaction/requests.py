@@ -39,7 +39,7 @@ from agentstack_processors.redaction.patterns import Pattern
 from agentstack_processors.redaction.reading import Reading
 from agentstack_processors.redaction.scout import Scout
 
-_LOOKS = 512  # places in any request, and one more for each 128 bytes; beyond, opening is cheaper
+_LOOKS = 512  # places in any request, and one more for each 64 bytes; beyond, opening is cheaper
 _DEAR = 8  # what a place costs whose string is read, in places
 _BEFORE, _BEFORE_ESCAPED = 128, 640  # bytes before a place that any row looks at
 _AFTER, _STEP = 320, 64  # bytes behind it; places in the first of them are judged with it
@@ -147,7 +147,7 @@ class _Search:
         self._redactor = redactor
         self._data = data
         self._leaves: Leaves | None = None
-        self._left = _LOOKS + (len(data) >> 7)
+        self._left = _LOOKS + (len(data) >> 6)
         self._unquoted_to = 0
         self._clean: set[str] = set()
 
@@ -176,6 +176,8 @@ class _Search:
 
     def _may_matter(self, data: bytes, start: int, end: int, depth: int) -> bool:
         """Whether the place is worth the string it stands in: cheap questions only."""
+        if self._scout.no_word(data, start):
+            return False
         if self._scout.firm(data, start):
             return True
         if data[start + 1 : start + 2] in _IN_AN_INT and _VARINTS.match(data, start):

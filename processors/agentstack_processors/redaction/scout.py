@@ -29,15 +29,17 @@ from agentstack_processors.redaction.patterns.row import at_words, in_context
 _AT_WORDS = (at_words, assignments.passwords, assignments.tokens)
 _BY_CONTEXT = (in_context, phones.in_context)  # a number, and a word not far from it
 _REACH = 2048  # bytes from its begin in which a part of the expression has to hold
+_WORD, _LITERAL = 3, 4  # characters after which a row's part of the question may end
+_LETTERS = re.compile(rb"[a-z]*")
+_TAG = ord("b")  # of a string in a log record; see BEGIN
 _MEMORY = 64 << 20  # bytes RE2 may use for an automaton; ordinary traffic needs a few
 
 # The last word of a secret's name (keys._ENDING), closed as an attribute's key (a value follows,
 # field 2) or as a key in JSON. The Kelvin sign is no k in `keys`.
 _SPACE = r"\s\x0b\x1c-\x1f\x80-\xff"  # in bytes
 _NAMES = (
-    r"(?i:(?:api|private|secret|access|signing|encryption|license|account|subscription|functions)"
-    r"[_\- ]?key|passw(?:or)?d|passwort|passphrase|secret|token|authorization|cookies?"
-    r"|credentials?)(?:\x12|\\*[\x22'](?:[nrtbf\\" + _SPACE + r"]|u[0-9a-fA-F]{4}){0,24}[:=])"
+    r"(?i:key|passw(?:or)?d|passwort|passphrase|passcode|pwd|secret|token|authorization|cookies?|cred(?:ential)?s?)"
+    r"(?:\x12|\\*[\x22'](?:[nrtbf\\" + _SPACE + r"]|u[0-9a-fA-F]{4}){0,24}[:=])"
 )
 # Escapes of ASCII characters that stand for themselves elsewhere; "<", ">" and "&", which many
 # serialisers always escape, are spelt out where a row asks for them.
@@ -59,6 +61,11 @@ _GROUPED = "|".join(
     for first in range(1, 6)
 )
 _NUMBER = rf"(?:{BEGIN}|[^0-9A-Za-z_.\-]|[^0-9][.\-])(?:[0-9]{{6}}{_SEP}{{0,3}}[0-9]|{_GROUPED})"
+# Nine digits as `ssn:` takes them, whatever stands before.
+_NINE = rf"(?:{BEGIN}|[^0-9])[0-9]{{3}}{_APART}?[0-9]{{2}}{_APART}?[0-9]{{4}}(?:[^0-9]|\z)"
+_TAKES_NINE = re.compile(
+    r"\(\[0-9\]\{3\}\[[^\]]*\]\?\[0-9\]\{2\}\[[^\]]*\]\?\[0-9\]\{4\}\)\(\?!\[0-9\]\)\Z"
+)
 # Percent signs, base64 that says something in ASCII (layers._BASE64), parts of one message.
 _PERCENT = r"%(?:25)*[2-7][0-9A-Fa-f]"
 _QUANTUM = r"[A-Za-f][A-HQ-Xg-nw-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9+/_\-]"
@@ -81,7 +88,11 @@ _BARE_VALUE = (
     r"[^\s\"'`,;<>{}()\[\]|]{0,200}[0-9])"
 )
 _NOTHING = r"[^\x00-\xff]"  # matches nowhere
-_FOLDED = {"0": "[0-9]", "-": r"(?:[ \-._?]|\xc2\xa0)", '"': r"[\x22'\\\x00-\x1f]"}
+_FOLDED = {
+    "0": "[0-9]",
+    "-": r"(?:[ \-._?]|[\xc2-\xf4][\x80-\xbf]{1,3}|\\+u[0-9a-fA-F]{4})",
+    '"': r"[\x22'\\\x00-\x1f]",
+}
 _FOREIGN = r"(?:[\xc4-\xf4][\x80-\xbf]{1,3}|\\+u[0-9a-fA-F]{4}){3}"  # folded: "---"
 
 
@@ -94,18 +105,21 @@ class Scout:
 
     def __init__(self, patterns: Iterable[Pattern]) -> None:
         rows = list(patterns)
-        self.context = tuple(row for row in rows if row.search in _BY_CONTEXT)
+        self.context = tuple(row for row in rows if _counts(row))
         """Rows that take a number and a word not far from it."""
-        rest = [row for row in rows if row.search not in _BY_CONTEXT and row.words != SECRET_WORDS]
+        rest = [row for row in rows if not _counts(row) and row.words != SECRET_WORDS]
         self.spoken = tuple(row for row in rest if row.words and not row.literals)
         """Rows that begin with a word."""
-        firm = _joined([row for row in rest if row not in self.spoken], HIDING)
-        spoken = _joined(self.spoken)
+        others = [row for row in rest if row not in self.spoken]
+        firm, spoken = _joined(others, HIDING), _joined(self.spoken)
         self.blind = "" in (firm, spoken)
         """Whether of some row nothing can be demanded: then requests are always opened."""
-        numbers = (_NUMBER,) if self.context else ()
+        numbers = [_NUMBER] if self.context else []
+        numbers += [_NINE] if any(map(_takes_nine, rows)) else []
         self._firm, self._spoken = firm, spoken or _NOTHING
-        self._all = "|".join((firm, self._spoken, _NAMES, *numbers, *_LAYERS))
+        brief = (_joined(self.spoken, brief=_WORD), _joined(others, HIDING, brief=_LITERAL))
+        self._all = "|".join((*filter(None, brief), _NAMES, *numbers, *_LAYERS))
+        self._lettered = "|".join((self._firm, self._spoken, _NAMES))
         words = {_unfolded(word) for row in self.context for word in row.words}
         self._words = "|".join(sorted(words)) or _NOTHING
 
@@ -125,6 +139,17 @@ class Scout:
             start, end = match.span()
             onwards = yield start, end
             match = search(data, start + 1 if onwards is None else onwards)
+
+    def no_word(self, data: bytes, start: int) -> bool:
+        """Whether at `start` are letters, and behind them not what a row wants behind a word.
+
+        Numbers, layers and what is on the wire begin otherwise; but for `b`, which may be a tag.
+        """
+        return (
+            data[start] != _TAG
+            and data[start : start + _WORD].isalpha()
+            and _begins(self._lettered, data, start) is None
+        )
 
     def firm(self, data: bytes, start: int) -> bool:
         """Whether a row of its own form may begin here."""
@@ -170,30 +195,67 @@ def _begins(regex: str, data: bytes, start: int) -> Any:
     return compiled(regex).match(data, start, min(len(data), start + _REACH))
 
 
-def _joined(rows: Iterable[Pattern], *others: str) -> str:
+def _counts(row: Pattern) -> bool:
+    """Whether a row takes a number of seven digits or more that stands alone, and a word near it.
+
+    A number is rarer than a word: that is where to begin to look.
+    """
+    return (
+        row.search in _BY_CONTEXT
+        or (row.search is at_words and "number" in row.regex.groupindex)
+        or _takes_nine(row)
+    )
+
+
+def _takes_nine(row: Pattern) -> bool:
+    return row.search is at_words and _TAKES_NINE.search(row.regex.pattern) is not None
+
+
+def _joined(rows: Iterable[Pattern], *others: str, brief: int = 0) -> str:
     """One expression for rows: those that demand the same of the byte before demand it once.
 
-    Empty when there are rows and one of them demands nothing.
+    Empty when there are rows and one of them demands nothing. `brief`: see `derive`.
     """
     heads: dict[str, dict[str, None]] = {"": dict.fromkeys(others)}
     for row in rows:
-        for head, body in expressions(row):
+        for head, body in expressions(row, brief):
             heads.setdefault(head, {})[body] = None
     if any("" in bodies for bodies in heads.values()):
         return ""
     return (
-        "|".join(f"{head}(?:{'|'.join(bodies)})" for head, bodies in heads.items() if bodies)
+        "|".join(
+            f"{head}(?:{'|'.join(sorted(bodies))})" for head, bodies in heads.items() if bodies
+        )
         or _NOTHING
     )
 
 
-def expressions(row: Pattern) -> list[tuple[str, str]]:
+def expressions(row: Pattern, brief: int = 0) -> list[tuple[str, str]]:
     """What RE2 has to find for one row; see `derive`."""
+    stems = _stems(row) if brief else []
+    if stems:
+        return [("", stem) for stem in stems]
     if row.name == "IBAN":
         return [(_ALONE, _IBAN)]
-    if row.search in _ASSIGNED and _BARE in row.regex.pattern:
+    if row.search in _ASSIGNED and _BARE in row.regex.pattern and not brief:
         return [each for regex in _assigned(row.regex.pattern) for each in derive(regex)]
-    return derive(row.regex, from_last_letter=bool(row.forms))
+    return derive(row.regex, from_last_letter=bool(row.forms), brief=brief)
+
+
+def _stems(row: Pattern) -> list[str]:
+    """The letters a row's search looks for, when they are enough to ask for; else nothing.
+
+    A word at which everything begins is all the automaton need know: what goes on while other
+    words begin makes states without end.
+    """
+    letters = [_LETTERS.match(word) for word in row.words]
+    stems = {each[0].decode() for each in letters if each is not None}
+    enough = all(len(stem) > _WORD or stem.encode() in row.words for stem in stems)
+    if row.search not in _AT_WORDS or not enough or any(head for head, _ in derive(row.regex)):
+        return []
+    counted = {"token": "token[^s]"} if row.search is assignments.tokens else {}
+    # `assignments.tokens` passes over `tokens`, which stand in every span
+    return [f"(?i:{counted.get(stem, stem)})" for stem in sorted(stems)]
 
 
 def _assigned(pattern: str) -> Iterator[re.Pattern[str]]:
