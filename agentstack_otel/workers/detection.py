@@ -78,13 +78,19 @@ class Detector:
         return [Judged(each.position, *self._judged(each)) for each in opened]
 
     def remember(self, traces: Sequence[Trace], rows: Sequence[Mapping[str, Any]]) -> None:
-        """Take in spans that were judged by an earlier process."""
+        """Take in spans that were judged by an earlier process.
+
+        What is usual is not learned from them again: it comes with `prepare`.
+        """
         self._earlier.difference_update(traces)
+        self._watch.learning = False
         try:
             for span in map(from_row, rows):
                 self._judges_of(span.project)[0].judge(span, self._cost.of(span))
         except Exception:  # what was then is lost; what comes now is judged
             logger.exception("earlier spans of %d traces", len(traces))
+        finally:
+            self._watch.learning = True
 
     def baselines(self) -> bytes:
         """What is known of usual latency and tokens, for `prepare` of the next process."""

@@ -230,6 +230,8 @@ class Worker:
         if not self._patience.run(lambda: self._log.wait(self._position, IDLE_SECONDS)):
             return
         self._courtesy.wait(self._stopping)
+        if self._stopping.is_set():  # whoever waited for its turn begins nothing any more
+            return
         end = self._patience.run(self._log.end)
         records = self._patience.run(self._collect)
         if not records:  # everything up to `end` was damaged and is in the dead letters

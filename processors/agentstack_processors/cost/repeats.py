@@ -17,6 +17,7 @@ change the verdict about others, and `repeated` is asked again.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -103,26 +104,44 @@ def _side_by_side(facts: list[Fact]) -> set[str]:
     """All but one of those that tell of one answer."""
     skipped: set[str] = set()
     answers: dict[str, list[Fact]] = {}
-    usages: dict[tuple[int, int], list[tuple[Fact, set[str]]]] = {}
+    usages: dict[tuple[int, int], _Alike] = {}
     for each in sorted(facts, key=lambda each: (not each.call, each.start, each.span_id)):
         same_answer = answers.setdefault(each.response_id, []) if each.response_id else []
-        same_usage = usages.setdefault((each.input, each.output), [])
-        if same_answer or _told_elsewhere(each, same_usage):
+        same_usage = usages.setdefault((each.input, each.output), _Alike())
+        if same_answer or same_usage.tells(each):
             skipped.add(each.span_id)
             continue
         if each.response_id:
             same_answer.append(each)
-        same_usage.append((each, {each.scope}))
+        same_usage.add(each)
     return skipped
 
 
-def _told_elsewhere(told: Fact, others: list[tuple[Fact, set[str]]]) -> bool:
-    """Whether another scope tells of this call; a scope tells of each call once."""
-    for other, scopes in others:
-        if told.scope not in scopes and _same_call(other, told):
-            scopes.add(told.scope)
-            return True
-    return False
+class _Alike:
+    """Calls of one usage, and which scopes tell of each: a scope tells of each call once.
+
+    A loop makes thousands of them in one scope, so those a scope has told of are not gone through.
+    """
+
+    def __init__(self) -> None:
+        self._calls: list[tuple[Fact, set[str]]] = []
+        self._told: Counter[str] = Counter()
+
+    def add(self, fact: Fact) -> None:
+        """A call nobody else tells of."""
+        self._calls.append((fact, {fact.scope}))
+        self._told[fact.scope] += 1
+
+    def tells(self, told: Fact) -> bool:
+        """Whether another scope tells of this call."""
+        if self._told[told.scope] == len(self._calls):
+            return False
+        for other, scopes in self._calls:
+            if told.scope not in scopes and _same_call(other, told):
+                scopes.add(told.scope)
+                self._told[told.scope] += 1
+                return True
+        return False
 
 
 def _same_call(one: Fact, other: Fact) -> bool:

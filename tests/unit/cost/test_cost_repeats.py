@@ -9,6 +9,7 @@ import random
 import pytest
 from agentstack_processors.cost.book import TraceBook, traces_of
 from agentstack_processors.cost.calls import open_uses
+from agentstack_processors.cost.repeats import Fact, repeated
 
 from tests.fakes.agent_traces import AgentTrace, usage
 
@@ -252,3 +253,18 @@ def test_what_the_book_forgot_has_to_be_loaded_before_more_is_said() -> None:
     [verdict] = book.settle(first.start + 100)
     assert {at: place.repeated for at, place in verdict.places.items()} == {agent.hex(): True}
     assert call.hex() != agent.hex()
+
+
+def test_a_loop_of_equal_calls_is_not_compared_call_by_call() -> None:
+    asked = 0
+
+    class Scope(str):
+        def __hash__(self) -> int:
+            nonlocal asked
+            asked += 1
+            return super().__hash__()
+
+    many = 2_000
+    facts = [Fact(str(at), True, 9, 1, "m", "", "", Scope("one"), at, at + 1) for at in range(many)]
+    assert repeated({}, facts) == frozenset()
+    assert asked < 20 * many

@@ -6,9 +6,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 import pytest
+from agentstack_processors.otlp.opened import OpenSpan, open_traces
 from agentstack_processors.otlp.stamp import stamp
 from agentstack_processors.security.alert import Alert
 from agentstack_processors.verdicts import Reject
@@ -64,8 +66,37 @@ def events(*told: tuple[str, dict[str, str], Any], trace: int = 5, span: int = 6
     return (2, "logs", stamp(request.SerializeToString(), "default", now))
 
 
+def as_row(span: OpenSpan) -> dict[str, Any]:
+    """What `alerts_history.sql` gives for a span without events."""
+    other = {
+        "project_id": span.project,
+        "ingested_ns": span.received_at,
+        "start_ns": span.start,
+        "end_ns": span.end,
+        "resource_attributes": span.resource,
+        "event_ns": [],
+    }
+    return {each.name: getattr(span, each.name) for each in fields(span)} | other
+
+
 def test_nothing_is_judged_before_it_was_prepared() -> None:
     assert Detector(Settings(disabled=frozenset({"statistics"}))).judge([attack(1)]) is None
+
+
+def test_what_is_usual_is_not_learned_again_from_earlier_spans() -> None:
+    old = Detector(Settings())
+    old.prepare([], b"")
+    records = [(at, "traces", spans("chat", "chat", trace=at).payload) for at in range(1, 30)]
+    judged(old, *records)
+    kept = old.baselines()
+    fresh = Detector(Settings())
+    fresh.prepare([("default", f"{at:032x}") for at in range(1, 30)], kept)
+    before = fresh.baselines()
+    rows = [as_row(span) for _, _, payload in records for span in open_traces(payload)]
+    fresh.remember([("default", f"{at:032x}") for at in range(1, 30)], rows)
+    assert fresh.baselines() == before
+    judged(fresh, (30, "traces", spans("chat", trace=30).payload))
+    assert fresh.baselines() != before
 
 
 def test_an_attack_is_found_and_a_replay_finds_the_same(detector: Detector) -> None:

@@ -107,6 +107,16 @@ def test_traces_and_logs_of_one_stretch_go_in_under_tokens_of_their_own(
     assert sorted(store.calls) == [f"genai_events:{log.id}:0:0-2:v1", f"spans:{log.id}:0:0-2:v1"]
 
 
+def test_a_worker_that_gives_way_begins_nothing_after_it_was_told_to_stop(
+    log: SqliteLog, store: TokenStore, run: Callable[..., Worker]
+) -> None:
+    append(log, traces(0))
+    worker = run(config=dataclasses.replace(QUICK, gives_way_seconds=60.0))
+    assert worker.stop(10)
+    assert store.calls == []
+    assert log.committed("writer") == Commit(0)
+
+
 def test_a_batch_ends_at_max_spans_and_a_larger_request_goes_alone(
     log: SqliteLog, store: TokenStore, run: Callable[..., Worker]
 ) -> None:
