@@ -10,10 +10,14 @@ from decimal import Decimal
 from agentstack_exporters.clickhouse.protocol import Row, Store
 from agentstack_exporters.clickhouse.queries import load
 from agentstack_processors.cost.budgets import Budget, Period, period_of
+from agentstack_processors.verdicts import ConfigError
 
 from agentstack_otel.query import cost
 from agentstack_otel.query.find import NotFound
 from agentstack_otel.query.times import iso
+
+MOST = 100
+"""Budgets of one project."""
 
 _COLUMNS = (
     "name", "project_id", "scope", "amount", "period", "thresholds", "created_at", "removed",
@@ -37,14 +41,26 @@ def all_of(store: Store, project: str = "") -> list[Budget]:
 
 
 def put(store: Store, budget: Budget, now: int, *, removed: bool = False) -> None:
-    """Set a budget, in place of the one of its name if there is one. Raises ConfigError."""
+    """Set a budget, in place of the one of its name if there is one.
+
+    Raises:
+        ConfigError: It makes no sense, or its project has too many: each is a query now and then.
+    """
     budget.validate()
+    if not removed:
+        _check_room(store, budget)
     row = (
         budget.name, budget.project, dict(budget.scope), format(budget.amount, "f"), budget.period,
         list(budget.thresholds), iso(now)[:23] + "Z", removed, now,
     )  # fmt: skip
     token = hashlib.sha256(repr(row).encode()).hexdigest()
     store.insert("budgets", _COLUMNS, [row], token=f"budgets:{token}")
+
+
+def _check_room(store: Store, budget: Budget) -> None:
+    others = [each for each in all_of(store, budget.project) if each.name != budget.name]
+    if sum(each.project == budget.project for each in others) >= MOST:
+        raise ConfigError(f"budget: there are {MOST} of them in this project; remove one first")
 
 
 def remove(store: Store, name: str, project: str, now: int) -> Budget:
@@ -94,4 +110,4 @@ def as_row(budget: Budget) -> Row:
     }
 
 
-__all__ = ["all_of", "as_row", "put", "remove", "spent", "status"]
+__all__ = ["MOST", "all_of", "as_row", "put", "remove", "spent", "status"]

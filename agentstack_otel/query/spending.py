@@ -13,6 +13,8 @@ from agentstack_processors.verdicts import ConfigError
 
 from agentstack_otel.query import reprice
 
+_MOST = 10**20  # US dollars
+
 
 def budget_from(told: Mapping[str, Any]) -> Budget:
     """A valid budget. Raises ConfigError naming the field."""
@@ -62,6 +64,9 @@ def run_from(store: Store, table: PriceTable, told: Mapping[str, Any], now: int)
     if begun and not dry and not reprice.is_running(store, run):
         raise ConfigError("reprice: there is no such run; begin without a cursor")
     before = told.get("cost_before") if begun else reprice.totals(store, run)["cost"]
+    so_far = amount(str(told.get("cost") or "0"))
+    if not so_far.is_finite() or not 0 <= so_far < _MOST:
+        raise ConfigError("cost: send back what the step before answered")
     step = reprice.step(store, table, run, _number(told, "cursor_ns") or run.since, now)
     done = step.cursor >= run.until
     if done and not dry:
@@ -76,7 +81,7 @@ def run_from(store: Store, table: PriceTable, told: Mapping[str, Any], now: int)
         "done": done,
         "calls": _number(told, "calls") + step.calls,
         "unpriced": _number(told, "unpriced") + step.unpriced,
-        "cost": format(amount(str(told.get("cost") or "0")) + step.cost, "f"),
+        "cost": format(so_far + step.cost, "f"),
         "cost_before": before,
         "price_version": table.version,
     }

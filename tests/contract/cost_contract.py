@@ -6,11 +6,13 @@ from __future__ import annotations
 import time
 from decimal import Decimal
 
+import pytest
 from agentstack_exporters.clickhouse.protocol import Store
 from agentstack_exporters.log.protocol import Record, StoredRecord
 from agentstack_processors.cost.budgets import Budget, period_of
 from agentstack_processors.cost.overrides import parse
 from agentstack_processors.cost.table import PriceTable
+from agentstack_processors.verdicts import ConfigError
 
 from agentstack_otel.query import budgets, cost, cost_marks
 from agentstack_otel.query.spending import run_from
@@ -18,6 +20,7 @@ from agentstack_otel.workers.batch import Batch
 from agentstack_otel.workers.cost import CostHandler
 from agentstack_otel.workers.pricing import Pricer
 from tests.fakes.agent_traces import AgentTrace, usage
+from tests.fakes.store_requests import fresh_project
 
 CALL = Decimal("0.0035")
 HOUR = 3_600_000_000_000
@@ -86,6 +89,28 @@ class CostContract:
             found = cost.total(store, cost.Filter(project=trace.project))
             assert Decimal(found["cost"]) == Decimal(str(told["cost"])) == expected
             assert found["calls"] == 2
+
+    def test_a_project_has_a_bounded_number_of_budgets(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(budgets, "MOST", 2)
+        project, now = fresh_project(), time.time_ns()
+        some = [Budget(name, Decimal(1), "day", project) for name in "abc"]
+        for at, budget in enumerate((*some[:2], some[1])):  # a budget set again is no new one
+            budgets.put(store, budget, now + at)
+        with pytest.raises(ConfigError, match="remove one first"):
+            budgets.put(store, some[2], now + 3)
+        budgets.remove(store, "a", project, now + 4)
+        budgets.put(store, some[2], now + 5)
+        assert [each.name for each in budgets.all_of(store, project)] == ["b", "c"]
+
+    @pytest.mark.parametrize("cost_so_far", ["NaN", "-1", "1e999999", "Infinity", "sNaN"])
+    def test_a_sum_that_no_step_has_answered_is_refused(
+        self, store: Store, cost_so_far: str
+    ) -> None:
+        told = {"since_ns": 0, "dry_run": True, "cost": cost_so_far, "project": fresh_project()}
+        with pytest.raises(ConfigError, match="send back"):
+            run_from(store, PriceTable(parse("", "none.yaml")), told, time.time_ns())
 
     def test_budgets_are_kept_replaced_and_removed(self, store: Store) -> None:
         trace = self.trace(store)

@@ -19,6 +19,7 @@ CATEGORY: Final = "budget"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _LONGEST_NAME = 100
+_THRESHOLDS = 20
 _MOST = Decimal(10) ** 12
 
 
@@ -59,6 +60,8 @@ class Budget:
                 raise ConfigError(f"budget scope: {key} has no value")
         if not self.thresholds or not all(0 < each <= 1000 for each in self.thresholds):
             raise ConfigError("budget thresholds: per cents above 0 and at most 1000")
+        if len(self.thresholds) > _THRESHOLDS:
+            raise ConfigError(f"budget thresholds: at most {_THRESHOLDS}, each is an alert")
 
     @property
     def told(self) -> str:

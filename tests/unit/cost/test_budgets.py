@@ -79,6 +79,7 @@ def test_an_alert_is_the_same_all_through_a_period_and_another_in_the_next() -> 
         Budget("b", Decimal(1), "day", scope={"colour": "red"}),
         Budget("b", Decimal(1), "day", scope={"model": ""}),
         Budget("b", Decimal(1), "day", thresholds=()),
+        Budget("b", Decimal(1), "day", thresholds=tuple(map(float, range(1, 900)))),
         Budget("b", Decimal(1), "day", thresholds=(0.0,)),
     ],
 )
