@@ -11,8 +11,9 @@ _ANY_CASE = re.IGNORECASE | re.ASCII  # as `folding` has it: the Kelvin sign is 
 # `public_key`, `primary_key`, `cache_key` are no secrets: none of them ends like these.
 _ENDING = re.compile(
     r"(?:api_?key|private_?key|secret_?key|access_?key|signing_?key|encryption_?key|license_?key"
-    r"|account_?key|subscription_?key|functions_?key|passw(?:or)?d|passwort|passphrase|secret"
-    r"|token|authorization|cookies?|credentials?)\Z",
+    r"|account_?key|subscription_?key|functions_?key|auth_?key|master_?key|ssh_?key|pass_?key"
+    r"|passw(?:or)?d|passwort|passphrase|passcode|pwd|secret"
+    r"|token|authorization|cookies?|credentials?|creds)\Z",
     _ANY_CASE,
 )
 # Ends like a secret and is none: positions in a list, units of work, units of text.
@@ -27,9 +28,11 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 # One of these stands in every secret's name, folded (`folding.fold`) and with what follows it.
 SECRET_WORDS = (
     b'key"', b"passw", b"passphrase", b"secret", b'token"', b"authorization", b"cookie",
-    b"credential",
+    b"credential", b"passcode", b'pwd"', b'creds"',
 )  # fmt: skip
-_STEM = re.compile("key|passw|passp|secret|token|authorization|cookie|credential", _ANY_CASE)
+_STEM = re.compile("key|passw|passp|passc|pwd|secret|token|authorization|cookie|cred", _ANY_CASE)
+_FOLDERS = ("PWD", "OLDPWD")  # what shells call the folder they are in
+_PATH = re.compile(r"(?:~|\.{1,2})?/[\w./ \-]*\Z|[A-Za-z]:[\\/][\w.\\/ \-]*\Z")
 MAX_KEY = 256  # characters; what is longer is no name
 
 
@@ -44,5 +47,12 @@ def names_a_secret(key: str) -> bool:
     if len(key) > MAX_KEY or _STEM.search(key) is None:
         return False
     last = key.rpartition(".")[2]
+    if last in _FOLDERS:
+        return False
     words = _CAMEL.sub("_", last).replace("-", "_").replace(" ", "_")
     return _ENDING.search(words) is not None and _HARMLESS.search(words) is None
+
+
+def is_folder(key: str, value: str) -> bool:
+    """Whether `pwd` stands for the folder somebody is in: its value is a path."""
+    return key[-3:].lower() == "pwd" and _PATH.match(value) is not None

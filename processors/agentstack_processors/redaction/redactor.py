@@ -14,7 +14,7 @@ from agentstack_processors.redaction import layers
 from agentstack_processors.redaction.custom import Custom, allowing
 from agentstack_processors.redaction.escapes import HIDING, View
 from agentstack_processors.redaction.gate import Gate
-from agentstack_processors.redaction.keys import names_a_secret
+from agentstack_processors.redaction.keys import is_folder, names_a_secret
 from agentstack_processors.redaction.masks import MODES, masked
 from agentstack_processors.redaction.patterns import DEFAULT, NAMES, PATTERNS, Pattern
 from agentstack_processors.redaction.reading import Reading
@@ -170,7 +170,7 @@ class Redactor:
     def scrub_attribute(self, key: str, text: str) -> str:
         """`scrub`, or the whole value replaced when `key` names a secret (`db.password`)."""
         try:
-            if text and names_a_secret(key):
+            if text and names_a_secret(key) and not is_folder(key, text):
                 return text if is_marker(text) else self._instead("SECRET", text, text)
         except Exception:
             self.failures += 1

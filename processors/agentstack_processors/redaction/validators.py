@@ -109,9 +109,9 @@ def is_date(text: str) -> bool:
 def international_phone(match: Match) -> bool:
     """8 to 15 digits (ITU-T E.164); without any separator at least 10. No signed decimal, date."""
     text = _EXTENDED.sub("", match[0])
-    if _NUMBER.match(text) or _DATE.match(text, 1) or _DOTTED.match(text):
-        return False
     count = len(digits(text))
+    if _NUMBER.match(text) or _DATE.match(text, 1) or (_DOTTED.match(text) and count < 10):
+        return False
     return 8 <= count <= 15 and (count >= 10 or count + 1 < len(text))
 
 

@@ -197,3 +197,34 @@ def test_docker_files_give_values_with_a_space():
     value = "a8F3kL9xQ2mZ7v"
     assert any(part == value for _, part in _found(f"FROM x\nENV ACME_SECRET {value}\n"))
     assert _found(f"the environment is secret {value[:8]}") == []
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["db.pwd", "userPwd", "pwd", "passcode", "door-passcode", "aws.creds", "ssh_key", "passkey"],
+)
+def test_whatever_a_key_for_secrets_holds_goes(key):
+    assert _REDACTOR.scrub_attribute(key, "letmein").startswith("[SECRET:")
+    assert _REDACTOR.scrub(f'{{"{key}": "letmeinnow"}}').count("letmein") == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("PWD", "/srv/app"), ("OLDPWD", "secret"), ("pwd", "/home/ann"), ("shell.pwd", "C:\\work"),
+     ("cached", "yes"), ("sacred", "yes"), ("primary_key", "17")],
+)  # fmt: skip
+def test_folders_and_other_words_are_no_secrets(key, value):
+    assert _REDACTOR.scrub_attribute(key, value) == value
+
+
+@pytest.mark.parametrize(
+    ("before", "number", "behind"),
+    [("Ann Lee (", "405.343.1215", ") called"), ("fax ", "+61.420.782.223", ""),
+     ("Call Ada King-Noel on ", "0541258026", " after"), ("(", "1-592-519-7208", ")")],
+)  # fmt: skip
+def test_telephones_in_brackets_with_dots_and_behind_a_name(before, number, behind):
+    assert _found(f"{before}{number}{behind}") == [("PHONE", number)]
+
+
+def test_a_bracket_that_does_not_close_holds_no_telephone():
+    assert _found("see (212-425-5229 and call the function on 0541258026") == []

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from agentstack_processors.redaction import validators
 from agentstack_processors.redaction.entropy import random_looking
-from agentstack_processors.redaction.keys import SECRET_WORDS, names_a_secret
+from agentstack_processors.redaction.keys import SECRET_WORDS, is_folder, names_a_secret
 from agentstack_processors.redaction.patterns import assignments
 from agentstack_processors.redaction.patterns.row import Match, Pattern, Span, at_literals, at_words
 from agentstack_processors.redaction.reading import Reading
@@ -23,7 +23,7 @@ def _keyed(pattern: Pattern, reading: Reading) -> Iterator[Span]:
 
 
 def _looks_secret(key: str, value: str) -> bool:
-    if validators.is_marker(value) or validators.is_placeholder(value):
+    if validators.is_marker(value) or validators.is_placeholder(value) or is_folder(key, value):
         return False
     if key.lower().endswith(("authorization", "cookie", "cookies")):
         return True

@@ -150,7 +150,7 @@ ROWS: tuple[Pattern, ...] = (
     Pattern(
         "CARD",
         re.compile(
-            rf"{_CARD_WORD}(?P<between>[^0-9\n]{{0,32}})(?P<number>[1-9]{FREE}(?:[0-9]{{11,18}}"
+            rf"{_CARD_WORD}(?P<between>[^0-9\n]{{0,32}})(?P<number>[0-9]{FREE}(?:[0-9]{{11,18}}"
             rf"|[0-9]{{3}}(?P<gap>{SEP})[0-9]{{4}}(?P=gap)[0-9]{{4}}(?:(?P=gap)[0-9]{{1,4}}){{0,2}}"
             rf"|[0-9]{{3}}(?P<space>{SEP})[0-9]{{6}}(?P=space)[0-9]{{4,5}})){END}"
         ),

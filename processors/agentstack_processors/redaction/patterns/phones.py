@@ -102,6 +102,11 @@ _ASKED_TO_CALL = re.compile(
     rb"(?:-(?:back|up|now|please|directly|anytime|later|today|tomorrow|tonight))*"
     rb"-(?:at|on|under|via|by)(?:-(?:my|our|the|this|his|her|their|new|number|mobile|cell))*[:\-]{1,2}\Z"
 )
+# "Call Ms. Lovelace on": a person's name between.
+_CALL_SOMEBODY = re.compile(
+    r"(?<![A-Za-z])(?i:call|ring|phone|text|reach|contact|dial|message)[ ]{1,2}"
+    r"(?:[A-Z\u00c0-\u017f][\w'\u2019.\-]{0,24}[ ]{1,2}){1,4}(?:on|at|under|via)[ ]{1,2}\Z"
+)
 _BEHIND_STRONG = re.compile(
     rb"[\-(]{0,2}(?:fax|mobile?|cell|phone|tel|handy|mob|telefax|whatsapp)(?![a-z])"
 )
@@ -139,6 +144,9 @@ def no_dump(match: Match) -> bool:
 def dashed(match: Match) -> bool:
     """`212-425-5229`; where the area begins with 0 or 1 only with an extension behind."""
     text = match[0]
+    start, end = match.span()
+    if match.string[start - 1 : start] == "(" and match.string[end : end + 1] != ")":
+        return False
     number = text[2:] if text[0] == "1" and not text[1].isdigit() else text
     return number[0] in "23456789" or len(number) > 12
 
@@ -242,6 +250,8 @@ def _named(reading: Reading, start: int, end: int, *, grouped: bool) -> bool:
     if (weak and _WEAK.search(near)) or (grouped and _INITIAL.search(near, max(0, len(near) - 4))):
         return True
     if not grouped and b"-" in near[-1:] and _ASKED_TO_CALL.search(near):
+        return True
+    if weak and _CALL_SOMEBODY.search(reading.text, max(0, start - _REACH), start):
         return True
     strong = not _STRONG_SEEDS.isdisjoint(words) or _composed(reading, start)
     if strong and any(_GAP.match(near, found.end()) for found in _STRONG.finditer(near)):
