@@ -34,6 +34,27 @@ def resident_mb(pid: int) -> float:
     raise ProcessLookupError(pid)
 
 
+def family(pid: int) -> list[int]:
+    """The process and its children: detection and pricing live in some."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return [pid, *(int(child) for task in tasks for child in _children(task))]
+
+
+def _children(task: Path) -> list[str]:
+    try:
+        return (task / "children").read_text().split()
+    except OSError:  # the thread has ended
+        return []
+
+
+def own_mb(pid: int) -> float:
+    """Memory in MB (Pss): pages that several processes share count once over all of them."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) / 1000
+    raise ProcessLookupError(pid)
+
+
 @dataclass(frozen=True)
 class Server:
     """A running server: its addresses, its pid and how long it took to be ready."""
