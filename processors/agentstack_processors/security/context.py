@@ -50,7 +50,9 @@ _REPORT = re2.compile(
 _FORESEEN = re2.compile(
     r"\b(?:(?:if|when|whenever|even if|in case|should) (?:the |a |an |any |some)?"
     r"(?:users?|person|people|human|anyone|someone|customers?|they|he or she|asked|input|message"
-    r"|it) ?(?:\w+ ){0,2}?(?:asks?|asked|tr(?:y|ies)|attempts?|requests?|claims?|tells?|says?"
+    r"|it|students?|callers?|guests?|patients?|e?-?mails?|documents?|tickets?|files?|child|texts?"
+    r"|pages?|players?|candidates?|essays?|comments?) ?(?:\w+ ){0,2}?(?:asks?|asked|tr(?:y|ies)"
+    r"|attempts?|requests?|claims?|tells?|says?"
     r"|wants?|insists?|instructs?|contains?)\b"
     r"|if asked\b|(?:users?|attackers?|people|they|someone|inputs?|messages?|documents?|content)"
     r" (?:may|might|could|can|will)(?: also)?"
@@ -123,13 +125,18 @@ _DIRECTIVE = re2.compile(
     r"(?:^|[.\n:*-]\s*|\d\.\s)(?:never|always|do not|don't|only|if the|if you|if asked|when|use"
     r"|respond|avoid|ensure|make sure|you must|you should|you can|you will|you have access"
     r"|your (?:task|role|goal|output|response|instructions|job)|keep|be |prefer|refrain|treat"
-    r"|include|provide|output|return|call|before|after|bias|summarize)\b"
+    r"|include|provide|output|return|call|before|after|bias|summari[sz]e|ignore)\b"
 )
 _THIRD = re2.compile(r"\b(?:the user|users?'s?|the person|the customer|customers)\b")
 _ROLE = re2.compile(
     r"\byou are [^.\n]{2,80}\b(?:assistant|agent|expert|model|tool|engineer|bot|translator)\b"
     r"|\b(?:the assistant is|your (?:task|role|goal|job|purpose) is|system prompt)\b"
     r"|^you are [\w ]{2,30}[,.]"
+)
+_OPENING = re2.compile(
+    r"^\W*(?:system: |# (?:role|instructions?)\W+)?(?:you(?: are|'re) (?:an?|the) |you (?:help"
+    r"|answer|support|work|act|write|translate|assist) |assistant is |the assistant |act as an? "
+    r"|your (?:task|role|job|goal|instructions)(?: is| are|:))"
 )
 _TOOLS = re2.compile(
     r"\b(?:tools?|functions?|json|format|bullet points?|markdown|schema|parameters)\b"
@@ -174,6 +181,9 @@ def sentences(text: str) -> bool:
 def operator(text: str) -> bool:
     """Whether `text` reads like what operators write for their assistants: a system prompt."""
     directives = sum(1 for _ in _DIRECTIVE.finditer(text))
+    opens = _OPENING.search(text) is not None
+    if opens and directives >= 3:
+        return True
     signs = (
         len(_THIRD.findall(text)) >= 2,
         directives >= 4,
