@@ -80,7 +80,18 @@ def test_the_same_holds_for_logs(text, field):
 
 
 @given(
-    st.sampled_from(["password", "x-api-key", "accessToken", "db.client_secret", "Cookie"]),
+    st.sampled_from(
+        [
+            "password",
+            "x-api-key",
+            "accessToken",
+            "db.client_secret",
+            "Cookie",
+            "pwd",
+            "creds",
+            "Passcode",
+        ]
+    ),
     st.text(alphabet="abc._-", max_size=120),
     st.text(min_size=1, max_size=140),
 )

@@ -132,12 +132,16 @@ class Gate:
                 if not pattern.context.isdisjoint(reading.context):
                     met.append(pattern)
                 continue
-            if not _asks_itself(pattern):
+            if _asks_itself(pattern):
+                met.append(pattern)
+            elif not self._near.fast:  # few rows have come this far: only their words
+                if _any_of(pattern.words, reading.near):
+                    met.append(pattern)
+            else:
                 if words is None:
                     words = self._near.within(reading.near)
-                if words.isdisjoint(pattern.words):
-                    continue
-            met.append(pattern)
+                if not words.isdisjoint(pattern.words):
+                    met.append(pattern)
         met += self._forms.within(reading.number_forms)
 
 

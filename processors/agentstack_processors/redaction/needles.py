@@ -34,11 +34,16 @@ class Needles:
         if fast:
             _LIVING.add(self)
 
-    def within(self, folded: bytes) -> set[bytes]:
-        """Those that stand in `folded`, which ends in a quote (`folding.fold`)."""
+    @property
+    def fast(self) -> bool:
+        """Whether RE2 is there: then asking for all of them is as cheap as for one."""
         if self._set is _UNTRIED:
             self._set = _compiled(self._needles)
-        if self._set is not None:
+        return self._set is not None
+
+    def within(self, folded: bytes) -> set[bytes]:
+        """Those that stand in `folded`, which ends in a quote (`folding.fold`)."""
+        if self.fast:
             found = self._set.Match(folded)
             # The quote is always found; nothing means that the automaton grew too large.
             if found is not None:
