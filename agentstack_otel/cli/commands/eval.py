@@ -80,6 +80,8 @@ def command(*, corpus: Path | None, misses: int, baseline: bool, as_json: bool) 
         click.echo(json_text({"sources": told}))
     else:
         _show(told)
+    if corpus is None and not as_json:
+        click.echo("a sample made here, to see that all works; --corpus DIR for yours", err=True)
 
 
 def _sources(corpus: Path | None) -> Iterator[Source]:

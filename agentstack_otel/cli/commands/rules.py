@@ -93,7 +93,7 @@ def show(*, identifier: str, folder: str, as_json: bool) -> int:
             for text in value:
                 click.echo(f"  {one_line(text)}")
         elif value:
-            click.echo(f"{name:<12} {clean(str(value))}")
+            click.echo(f"{name:<12} {clean(_shown(value))}")
     return DONE
 
 
@@ -148,6 +148,17 @@ def explain(*, text: str | None, path: str, scope: Any, folder: str, as_json: bo
     else:
         _explain(verdict)
     return DONE if verdict.findings else NOTHING
+
+
+def _shown(value: Any) -> str:
+    """As a rule's file has it, not as Python does."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {each}" for key, each in value.items())
+    if isinstance(value, tuple):
+        return ", ".join(f"[{_shown(each)}]" if isinstance(each, tuple) else each for each in value)
+    return str(value)
 
 
 def _given(text: str | None, path: str) -> str:

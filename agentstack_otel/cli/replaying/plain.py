@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from agentstack_otel.cli.replaying import story
 from agentstack_otel.cli.replaying.screen import TITLE
-from agentstack_otel.cli.text import clean, duration, number, one_line, tokens
+from agentstack_otel.cli.text import clean, counted, duration, number, one_line, tokens
 from agentstack_otel.query.replay import Replay, Step
 from agentstack_otel.query.trace import Node
 
@@ -67,9 +67,10 @@ def end(replay: Replay) -> str:
     errors = count("errors", at)
     return (
         f"In the end: {number(at + 1)} steps in {duration(replay.elapsed_ms(at))}, "
-        f"{count('messages', at)} messages, {count('tool_results', at)} tool results, "
-        f"{used} tokens, {count('llm_calls', at)} model calls, {count('tool_calls', at)} tool "
-        f"calls, {errors} error{'s' * (errors != 1)}"
+        f"{counted(count('messages', at), 'message')}, "
+        f"{counted(count('tool_results', at), 'tool result')}, {used} tokens, "
+        f"{counted(count('llm_calls', at), 'model call')}, "
+        f"{counted(count('tool_calls', at), 'tool call')}, {counted(errors, 'error')}"
     )
 
 

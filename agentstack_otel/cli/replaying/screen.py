@@ -8,11 +8,17 @@ from rich.text import Text
 
 from agentstack_otel.cli.replaying import story
 from agentstack_otel.cli.replaying.player import Player
-from agentstack_otel.cli.text import clean, duration, one_line, tokens
+from agentstack_otel.cli.text import clean, counted, duration, one_line, tokens
 from agentstack_otel.cli.view import branch, capped, icon, lines, status_text
 
 TITLE = "Recorded run — nothing is re-executed"
 _SIDE_BY_SIDE = 92
+_COUNTED = {
+    "messages": "message",
+    "tool_results": "tool result",
+    "llm_calls": "model call",
+    "tool_calls": "tool call",
+}
 _KEYS = "←/→ step  space play  [ ] speed  j/k model  m tool  n error  g go to  ↑/↓ text  ? help  q"
 _KEYS_SHORT = "←/→ step  space play  j/k model  m tool  n error  ? help  q quit"
 _HELP = (
@@ -153,13 +159,12 @@ class Screen:
         used = tokens(state("input_tokens", at), state("output_tokens", at)) or "0"
         errors = state("errors", at)
         line = Text.assemble(("so far ", "bold"))
-        line.append(
-            f"{state('messages', at)} messages · {state('tool_results', at)} tool results · "
-        )
-        # errors in the middle: a narrow terminal cuts the end off
-        line.append(f"{errors} error{'s' * (errors != 1)}", "bold red" if errors else "")
-        line.append(f" · {used} tokens · {state('llm_calls', at)} model calls · ")
-        line.append(f"{state('tool_calls', at)} tool calls")
+        # errors early: a narrow terminal cuts the end off
+        line.append(counted(errors, "error"), "bold red" if errors else "")
+        for what in ("messages", "tool_results", "llm_calls", "tool_calls"):
+            if count := state(what, at):
+                line.append(f" · {counted(count, _COUNTED[what])}")
+        line.append(f" · {used} tokens")
         path = Text.assemble(("in     ", "bold"))
         path.append(" → ".join(self._open_path()) or "no open step")
         return [Text("─" * width, style="dim"), line, path, self._footer(width)]

@@ -73,6 +73,18 @@ def test_a_category_that_is_none_is_answered_with_those_there_are(capsys):
     assert "jailbreak, obfuscation" in capsys.readouterr().err
 
 
+def test_a_rule_is_shown_as_its_file_has_it(folder, capsys):
+    (folder / "deep" / "own.yaml").write_text(
+        OWN + "    stems: [[tickle, tease], [crab]]\n    scopes: {tool_output: 1.2, system: 0.5}\n"
+    )
+    assert run("show", "own.tickle", "--rules", folder) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "stems        [tickle, tease], [crab]" in lines
+    (scopes,) = [line for line in lines if line.startswith("scopes ")]
+    assert {"tool_output: 1.2", "system: 0.5"} <= set(scopes[13:].split(", "))
+    assert "mention      true" in lines
+
+
 def test_an_unknown_rule_is_said_to_be_unknown(capsys):
     assert run("show", "no.such-rule") == 3
     assert "no rule no.such-rule" in capsys.readouterr().err
