@@ -90,7 +90,7 @@ def _unusual(text: str, start: int, size: int) -> int:
     return match.end() if named or (size and _LETTERED.match(account)) else -1
 
 
-# Words for cards in thirteen languages: what stands before a card's number.
+# Words for cards in seven languages: what stands before a card's number.
 _CARD_WORDS = (
     b"card", b"cart", b"kart", b"kort", b"kaart", b"tarjeta", b"visa", b"amex", b"maestro", b"jcb",
     b"discover", b"diners", b"unionpay", b"credit", b"debit", b"ccn", b"cc-", b"cc:", b"cc=",
