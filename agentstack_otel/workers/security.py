@@ -26,6 +26,17 @@ logger = logging.getLogger(__name__)
 GROUP = "security"
 DETECTOR = "agentstack_otel.workers.detection:Detector"
 
+BATCHES = loop.Config(
+    max_spans=8_000,
+    max_bytes=16 << 20,
+    keeps_log=False,
+    # What is looked at is hostile by trade: whoever sends records that cannot be judged must not be
+    # able to end detection for everybody else.
+    dead_letters_in_a_row=1_000,
+    dead_letter_share=1.0,
+)
+"""Of the loop: batches are smaller than the writer's, so that an alert is early."""
+
 _FINISH_SECONDS = 3.0
 
 
@@ -74,7 +85,7 @@ def security_worker(
         store: For alerts.
         config: Settings.
         live: `alerts.live`; None where nobody delivers.
-        batches: Of the loop; by default smaller than the writer's, so that an alert is early.
+        batches: Of the loop; None: `BATCHES`.
 
     Raises:
         ConfigError: A setting makes no sense or a rule does not compile.
@@ -87,8 +98,7 @@ def security_worker(
         Detector(config.settings)  # who wrote them hears of a mistake now and not from a log
     process = Offload(DETECTOR, (config.settings,), config.process, name="detection")
     handler = SecurityHandler(store, live, config, process, lambda: _used(log))
-    sizes = batches or loop.Config(max_spans=8_000, max_bytes=16 << 20, keeps_log=False)
-    return SecurityWorker(log, handler, process, sizes)
+    return SecurityWorker(log, handler, process, batches or BATCHES)
 
 
 def _used(log: Log) -> float:
@@ -102,4 +112,12 @@ def _used(log: Log) -> float:
     return log.stats().used_bytes / log.config.max_bytes
 
 
-__all__ = ["DETECTOR", "GROUP", "Config", "SecurityHandler", "SecurityWorker", "security_worker"]
+__all__ = [
+    "BATCHES",
+    "DETECTOR",
+    "GROUP",
+    "Config",
+    "SecurityHandler",
+    "SecurityWorker",
+    "security_worker",
+]

@@ -22,7 +22,13 @@ from agentstack_processors.verdicts import ConfigError, Reject, Retry
 from agentstack_otel.workers import loop, offload
 from agentstack_otel.workers.batch import Batch
 from agentstack_otel.workers.offload import Offload
-from agentstack_otel.workers.security import Config, SecurityHandler, SecurityWorker, _used
+from agentstack_otel.workers.security import (
+    BATCHES,
+    Config,
+    SecurityHandler,
+    SecurityWorker,
+    _used,
+)
 from agentstack_otel.workers.security_metrics import SecurityMetrics
 from tests.fakes.named_spans import spans
 
@@ -182,6 +188,17 @@ def test_a_poisoned_span_is_a_dead_letter_and_its_neighbours_are_judged(
     assert bench.rules().count("attack") == 2
     assert bench.worker is not None
     assert bench.worker.stats.dead_letters == 1
+
+
+def test_a_sender_of_poison_does_not_end_detection_for_everybody(bench: Bench) -> None:
+    for _ in range(130):  # more in a row than any other worker would take
+        bench.put("raise")
+    bench.put("attack")
+    worker = bench.start(loop=replace(BATCHES, linger_seconds=0.01, linger_cap_seconds=0.01))
+    bench.drain()
+    assert worker.healthy
+    assert worker.stats.dead_letters == 130
+    assert bench.rules() == ["attack"]
 
 
 def test_the_good_spans_of_a_bad_record_still_alert(bench: Bench) -> None:
