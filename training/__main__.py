@@ -3,6 +3,7 @@
 
 python -m training --corpora DIR            # five minutes; writes the shipped weights
 python -m training --corpora DIR --hold-out # the table of unseen sources; writes nothing
+python -m training --probe                  # the shipped engine on kinds of texts never trained on
 """
 
 from __future__ import annotations
@@ -49,14 +50,20 @@ def train(found: Sequence[Text], seed: int) -> bytes:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; see the module."""
     parser = argparse.ArgumentParser(prog="training", description=__doc__)
-    parser.add_argument("--corpora", type=Path, required=True, help="folder of */*.jsonl")
+    parser.add_argument("--corpora", type=Path, help="folder of */*.jsonl")
     parser.add_argument("--out", type=Path, default=WEIGHTS, help="weights file to write")
     parser.add_argument("--scale", type=float, default=1.0, help="how many texts of our own")
     parser.add_argument("--seed", type=int, default=20261121)
     parser.add_argument("--hold-out", action="store_true", help="measure on unseen sources")
+    parser.add_argument("--probe", action="store_true", help="measure on kinds never trained on")
     given = parser.parse_args(arguments)
-    if not given.corpora.is_dir():
-        parser.error(f"{given.corpora} is not a folder")
+    if given.probe:
+        from training.probe import probe
+
+        print(probe(given.scale, given.seed))
+        return 0
+    if given.corpora is None or not given.corpora.is_dir():
+        parser.error(f"--corpora: {given.corpora} is not a folder")
     found = texts(given.corpora, given.scale, given.seed)
     if given.hold_out:
         from training.hold_out import table

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kinds of texts that the weights never see, to watch what they make of them.
+
+The grammars named here teach nothing. Adding them to the training was tried: what resembled them
+became better and whole held-out sources became worse.
+"""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+from agentstack_processors.security.engine import Config, Engine, Scope
+from agentstack_processors.security.statistics import NgramScorer
+
+from training.generated import disguised, varied
+from training.grammar import Grammar
+
+ALERT = 30
+# grammar, rule, whether an attack, where it would stand
+PROBES: tuple[tuple[str, str, bool, Scope], ...] = (
+    ("agents", "agent_order", True, "tool_output"),
+    ("coaxing", "coaxing", True, "user"),
+    ("tongues", "tongue", True, "user"),
+    ("agents", "people_order", False, "user"),
+    ("harmless", "about", False, "user"),
+    ("harmless", "agent", False, "user"),
+    ("harmless", "call", False, "tool_input"),
+    ("harmless", "rows", False, "tool_output"),
+    ("harmless", "tale", False, "user"),
+    ("harmless", "task", False, "user"),
+    ("harmless", "words", False, "user"),
+    ("prompts", "product_prompt", False, "system"),
+    ("tongues", "tongue_ok", False, "user"),
+)
+
+
+def probe(scale: float, seed: int) -> str:
+    """Markdown: by kind, recall (attacks) or false alarms (harmless texts) as shipped."""
+    lines = [
+        "| kind | texts | statistics ≥ 0.9 | rules alone | all |",
+        "|---|---|---|---|---|",
+    ]
+    scorer, engine = NgramScorer.load(), Engine(Config())
+    rules = Engine(Config(disabled=frozenset({"statistics"})))
+    for name, rule, attack, scope in PROBES:
+        found = written(name, rule, attack, round(600 * scale), seed)
+        shares = (
+            np.mean([scorer.score(text).value >= 0.9 for text in found]),
+            np.mean([rules.judge(text, scope).score >= ALERT for text in found]),
+            np.mean([engine.judge(text, scope).score >= ALERT for text in found]),
+        )
+        cells = " | ".join(f"{share:.3f}" for share in shares)
+        kind = "attacks" if attack else "harmless"
+        lines.append(f"| {rule}, {kind} | {len(found)} | {cells} |")
+    return "\n".join(lines)
+
+
+def written(name: str, rule: str, attack: bool, count: int, seed: int) -> list[str]:
+    """`count` different texts of a rule; the same seed, the same texts."""
+    rng = random.Random(seed)  # noqa: S311 - texts, not keys
+    grammar = Grammar(name)
+    spoilt = disguised if attack else varied
+    texts = (spoilt(grammar.write(rule, rng), rng) for _ in range(count))
+    return sorted({text for text in texts if len(text) > 3})
