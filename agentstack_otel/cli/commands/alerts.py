@@ -13,6 +13,7 @@ import click
 from agentstack_exporters.clickhouse.protocol import Row
 
 from agentstack_otel.cli.exits import DONE, FAILED, NOTHING
+from agentstack_otel.cli.listing import listed
 from agentstack_otel.cli.options import json_option, source_options
 from agentstack_otel.cli.source import Where, opened
 from agentstack_otel.cli.text import ago, clean, json_text, one_line
@@ -95,14 +96,7 @@ def list_(
     wanted.validate()
     with opened(where) as source:
         rows = source.alerts(wanted)
-    if as_json:
-        for row in rows:
-            click.echo(json_text(row))
-    elif rows:
-        _show(rows)
-    else:
-        click.echo(f"agentstack: {_nothing(wanted)}", err=True)
-    return DONE if rows else NOTHING
+    return listed(rows, as_json=as_json, show=_show, nothing=f"agentstack: {_nothing(wanted)}")
 
 
 @command.command("show", epilog="\b\nExample:\n  agentstack alerts show 7f3a --json")

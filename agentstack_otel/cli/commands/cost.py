@@ -13,6 +13,7 @@ from agentstack_exporters.clickhouse.protocol import Row
 
 from agentstack_otel.cli import spending as asked
 from agentstack_otel.cli.exits import DONE, NOTHING
+from agentstack_otel.cli.listing import listed
 from agentstack_otel.cli.options import json_option, source_options
 from agentstack_otel.cli.source import Where, opened
 from agentstack_otel.cli.text import clean, counted, json_text, money, one_line, tokens
@@ -113,14 +114,12 @@ def summary(
     wanted.validate()
     with opened(where) as source:
         rows, total = asked.spending(source, prices).spent(wanted)
-    if as_json:
-        for row in rows:
-            click.echo(json_text(row))
-    elif rows:
-        _show(rows, total, chosen)
-    else:
-        click.echo(f"agentstack: {_nothing(wanted)}", err=True)
-    return DONE if rows else NOTHING
+    return listed(
+        rows,
+        as_json=as_json,
+        show=lambda some: _show(some, total, chosen),
+        nothing=f"agentstack: {_nothing(wanted)}",
+    )
 
 
 @command.command("prices", epilog="\b\nExample:\n  agentstack cost prices claude-sonnet-4-5 --json")

@@ -11,6 +11,7 @@ import click
 from agentstack_exporters.clickhouse.protocol import Row
 
 from agentstack_otel.cli.exits import DONE, NOTHING
+from agentstack_otel.cli.listing import listed
 from agentstack_otel.cli.options import json_option, source_options
 from agentstack_otel.cli.source import Where, opened
 from agentstack_otel.cli.text import clean, json_text, one_line
@@ -40,14 +41,7 @@ def list_(*, where: Where, limit: int, as_json: bool) -> int:
     """List dead letters, newest first. Exit code 3 when there are none."""
     with opened(where) as source:
         rows = source.dead_letters(limit)
-    if as_json:
-        for row in rows:
-            click.echo(json_text(row))
-    elif rows:
-        _show(rows)
-    else:
-        click.echo(_NONE, err=True)
-    return DONE if rows else NOTHING
+    return listed(rows, as_json=as_json, show=_show, nothing=_NONE)
 
 
 @command.command("show", epilog="\b\nExample:\n  agentstack dlq show 3 --json")

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import click
 from agentstack_exporters.clickhouse.protocol import Row
 
-from agentstack_otel.cli.exits import DONE, NOTHING
+from agentstack_otel.cli.listing import listed
 from agentstack_otel.cli.options import json_option, source_options
 from agentstack_otel.cli.source import Where, opened
-from agentstack_otel.cli.text import ago, duration, json_text, money, one_line, tokens
+from agentstack_otel.cli.text import ago, duration, money, one_line, tokens
 from agentstack_otel.query.times import since as since_ns
 from agentstack_otel.query.traces import Filter
 
@@ -72,16 +72,8 @@ def command(
     )
     with opened(where) as source:
         rows = source.traces(wanted)
-    if as_json:
-        for row in rows:
-            click.echo(json_text(row))
-    elif rows:
-        _show(rows)
-    else:
-        click.echo(
-            "agentstack: no trace matches" if wanted != Filter(limit=limit) else _EMPTY, err=True
-        )
-    return DONE if rows else NOTHING
+    nothing = "agentstack: no trace matches" if wanted != Filter(limit=limit) else _EMPTY
+    return listed(rows, as_json=as_json, show=_show, nothing=nothing)
 
 
 _EMPTY = "agentstack: there are no traces yet; run an app under opentelemetry-instrument"
