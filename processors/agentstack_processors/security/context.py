@@ -8,7 +8,7 @@ import re2
 BEFORE = 200
 AFTER = 160
 NEGATED = 0.15
-QUOTED = 0.55
+QUOTED = 0.45
 REPORTED = 0.45
 FENCED = 0.6
 FORESEEN = 0.25
@@ -39,7 +39,7 @@ _REPORT = re2.compile(
     r"|known as|payload|prompts? (?:like|such as)|attackers? (?:may|might|can|could|will)"
     r"|(?:may|might|could|can) (?:then )?(?:try|attempt|ask|instruct|trick)\w*"
     r"|(?:try|tries|tried|trying|attempts?|attempting|attempted) to|asked|asks|told|wrote"
-    r"|(?:tell|mak|trick|convinc|forc|persuad|caus|lead|lur|coax|let|get|instruct)(?:s|es|ing)?"
+    r"|(?:tell|ask|mak|trick|convinc|forc|persuad|caus|lead|lur|coax|let|get|instruct)(?:s|es|ing)?"
     r" (?:the |a |an |any |some |many )?(?:language |ai )?(?:models?|llms?|ais?|assistants?"
     r"|chatbots?|bots?|agents?)|(?:can|could|may|might) be (?:made|told|brought|tricked|led)"
     r"|(?:made|brought|led) (?:the |a |an )?(?:language )?(?:models?|llms?|chatbots?|assistants?)"

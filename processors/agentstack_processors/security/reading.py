@@ -174,7 +174,8 @@ class Reading:
             rule = match.rule
             if match.disguise and rule.id in plain:
                 continue
-            value = rule.weight * scoring.scope_weight(rule.category, self.scope, rule.scopes)
+            scope = scoring.stands_in(self.scope, rule.category, len(self.text), match.start)
+            value = rule.weight * scoring.scope_weight(rule.category, scope, rule.scopes)
             weight = round(min(100.0, value * factor(match) * (DISGUISED if match.disguise else 1)))
             known = found.get(rule.id)
             if weight > 0 and (known is None or known.weight < weight):

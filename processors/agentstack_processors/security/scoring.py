@@ -25,6 +25,10 @@ SCOPE_WEIGHTS: Mapping[str, Mapping[Scope, float]] = {
 }
 """Factors on a rule's weight by category and scope; what is not named is 1."""
 
+PASTED = 600
+"""A user's message of so many characters is more likely a document somebody pasted or passed on."""
+GREETING = 200
+"""In the first so many characters of it a user speaks to the assistant, further on the document."""
 LESSER = 0.4
 """Share of its weight that each finding after the heaviest adds."""
 
@@ -84,6 +88,19 @@ class Fused:
 def scope_weight(category: str, scope: Scope, own: Mapping[Scope, float]) -> float:
     """The factor on a rule's weight in `scope`; what the rule itself says goes first."""
     return own.get(scope, SCOPE_WEIGHTS.get(category, {}).get(scope, 1.0))
+
+
+def stands_in(scope: Scope, category: str, length: int, start: int) -> Scope:
+    """Where a match counts as standing: deep in what a user pasted it is as good as in a document.
+
+    Args:
+        scope: Of the whole text.
+        category: Of the rule; only orders in data know the difference.
+        length: Of the text, characters.
+        start: Of the match.
+    """
+    pasted = scope == "user" and length >= PASTED and start >= GREETING
+    return "tool_output" if pasted and category == "indirect_injection" else scope
 
 
 def combined(findings: Sequence[Finding], lesser: float = LESSER) -> int:
@@ -166,4 +183,13 @@ def needed(linear: float) -> float:
     return NEEDED[-1][1]
 
 
-__all__ = ["Fused", "combined", "evident", "fused", "lawless", "needed", "scope_weight"]
+__all__ = [
+    "Fused",
+    "combined",
+    "evident",
+    "fused",
+    "lawless",
+    "needed",
+    "scope_weight",
+    "stands_in",
+]
