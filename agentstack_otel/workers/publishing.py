@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
+from hashlib import blake2b
 from typing import Protocol
 
 from agentstack_exporters.alerts import rows
@@ -56,7 +57,7 @@ def publish(
         store: Keeps them for ever.
         live: Log of `alerts.live`; None where nobody delivers.
         alerts: Those below LOW are left out, of two with one id the last one is kept.
-        token: Names this content for ever, as `Batch.token(rows.TABLE)` does.
+        token: Names where they come from, as `Batch.token(rows.TABLE)` does.
         version: See `rows.row`.
 
     Raises:
@@ -67,9 +68,15 @@ def publish(
     if not found:
         return
     values = [rows.row(alert, version) for alert in found]
-    store.insert(rows.TABLE, rows.COLUMNS, values, token=token)
+    store.insert(rows.TABLE, rows.COLUMNS, values, token=f"{token}:{_digest(found)}")
     if live is not None:
         _announce(live, found)
+
+
+def _digest(alerts: Sequence[Alert]) -> str:
+    """Of which alerts they are: a new process may know less of what is usual than the one before,
+    and other rows under the same token would be dropped without a word."""
+    return blake2b("".join(alert.id for alert in alerts).encode(), digest_size=8).hexdigest()
 
 
 def _announce(live: Log, alerts: Sequence[Alert]) -> None:

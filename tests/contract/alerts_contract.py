@@ -49,6 +49,15 @@ class AlertsContract:
     def project(self) -> str:
         return f"p-{uuid.uuid4().hex[:12]}"
 
+    def test_a_replay_that_finds_more_loses_none_of_it(self, store: Store, project: str) -> None:
+        """A new process judges with other baselines than the one that died."""
+        token = f"security_alerts:{uuid.uuid4().hex}"
+        one, two = found(project), found(project, "anomaly.latency")
+        for some in ([one], [one, two], [two]):
+            publish(store, None, some, token)
+        rows = alerts.recent(store, alerts.Filter(project=project))
+        assert sorted(row["id"] for row in rows) == sorted((one.id, two.id))
+
     def test_an_alert_comes_back_as_it_was(self, store: Store, project: str) -> None:
         alert = found(
             project,
