@@ -14,6 +14,7 @@ from agentstack_processors.redaction import layers
 from agentstack_processors.redaction.custom import Custom, allowing
 from agentstack_processors.redaction.escapes import HIDING, View
 from agentstack_processors.redaction.gate import Gate
+from agentstack_processors.redaction.json_numbers import Numbers
 from agentstack_processors.redaction.keys import is_folder, names_a_secret
 from agentstack_processors.redaction.masks import MODES, masked
 from agentstack_processors.redaction.patterns import DEFAULT, NAMES, PATTERNS, Pattern
@@ -211,11 +212,13 @@ class Redactor:
     def _replace(self, text: str, found: Iterable[_Found]) -> str:
         pieces: list[str] = []
         position = 0
+        numbers = Numbers(text)
         for start, end, rank, value, rest in found:
             pieces.append(text[position:start])
             if not rest:
                 pattern = self._patterns[rank]
-                pieces.append(self._instead(pattern.name, pattern.canonical(value), value))
+                instead = self._instead(pattern.name, pattern.canonical(value), value)
+                pieces.append(f'"{instead}"' if numbers.is_one(start, end) else instead)
             position = end
         pieces.append(text[position:])
         return "".join(pieces)
