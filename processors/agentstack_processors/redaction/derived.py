@@ -140,9 +140,9 @@ class _Writer:
         may begin would be a state each."""
         if self._brief and len(items) > 1 and "ASSERT" not in str(items[1][0]):
             single = self._single(items[:1], self._flags)
-            if single is not None and not single.wide and len(single.ascii) > 3:
-                if single.ascii <= _LETTERS_ONLY:
-                    return [_A_LETTER, *items[1:]]
+            letters = single is not None and not single.wide and single.ascii <= _LETTERS_ONLY
+            if single is not None and letters and len(single.ascii) > 3:
+                return [_A_LETTER, *items[1:]]
         return items
 
     def _head(self, items: list[Any]) -> list[Any]:
@@ -242,7 +242,7 @@ class _Writer:
 
     def _behind(self, before: _Set) -> str:
         """The begin of the string, or one of `before`; in brief, the same for many rows."""
-        if self._brief and _ALNUM <= before.ascii:
+        if self._brief and before.ascii >= _ALNUM:
             return ""
         if self._brief and not before.ascii & _ALNUM:
             before = _Set(_ALNUM, wide=False).inverted()

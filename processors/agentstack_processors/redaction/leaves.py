@@ -78,6 +78,7 @@ class Leaves:
         self._data = data
         self._starts: list[int] = []
         self._sections: list[tuple[int, int, Any]] = []
+        self._last: list[Leaf] = []
         self._index()
 
     def at(self, position: int) -> list[Leaf]:
@@ -85,6 +86,15 @@ class Leaves:
 
         Two where a span and a log record use the same field in two ways.
         """
+        last = self._last
+        if last and last[0].start <= position < last[0].end:
+            return last  # many places stand in the same long text
+        found = self._find(position)
+        if len(found) == 1 and found[0].kind != ARRAY:  # which holds other leaves
+            self._last = found
+        return found
+
+    def _find(self, position: int) -> list[Leaf]:
         index = bisect_right(self._starts, position) - 1
         if index < 0:
             return []

@@ -176,26 +176,28 @@ class _Search:
 
     def _may_matter(self, data: bytes, start: int, end: int, depth: int) -> bool:
         """Whether the place is worth the string it stands in: cheap questions only."""
-        if self._scout.no_word(data, start):
-            return False
-        if self._scout.firm(data, start):
+        scout = self._scout
+        row = scout.a_row(data, start)
+        if row and scout.firm(data, start):
             return True
+        if not row and scout.only_a_row(data, start):
+            return False
         if data[start + 1 : start + 2] in _IN_AN_INT and _VARINTS.match(data, start):
             return self._number_matters(data, start, depth)
         if data[start] in b"\n\x12*" and (array := _ARRAYS.match(data, start)) is not None:
             return _has_several(data, array.start(1))
-        return self._text_matters(data, start, end, depth)
+        return self._text_matters(data, start, end, depth, row=row)
 
-    def _text_matters(self, data: bytes, start: int, end: int, depth: int) -> bool:
+    def _text_matters(self, data: bytes, start: int, end: int, depth: int, *, row: bool) -> bool:
         scout = self._scout
-        closed = scout.name(data, start)
+        closed = scout.name(data, start) if row else 0
         if closed and _is_key(data, start, closed):
             return True
         part = data[start] in b'"\\' and _PART_VALUE.match(data, start) is not None
         number = _DIGIT.search(data, start, start + _HEAD) is not None and scout.a_word(
             data, _reach_back(data, start), end + _NEAR_BEHIND
         )
-        word, base64 = scout.is_spoken(data, start), scout.is_base64(data, start)
+        word, base64 = row and scout.is_spoken(data, start), scout.is_base64(data, start)
         percent = data[start] == _PERCENT_SIGN and start >= self._unquoted_to
         if not (part or number or word or base64 or percent):
             return False

@@ -120,8 +120,8 @@ class Scout:
         brief = (_joined(self.spoken, brief=_WORD), _joined(others, HIDING, brief=_LITERAL))
         self._all = "|".join((*filter(None, brief), _NAMES, *numbers, *_LAYERS))
         self._lettered = "|".join((self._firm, self._spoken, _NAMES))
-        words = {_unfolded(word) for row in self.context for word in row.words}
-        self._words = "|".join(sorted(words)) or _NOTHING
+        self._near = sorted({word for row in self.context for word in row.words})
+        self._words = "|".join(map(_unfolded, self._near)) or _NOTHING
 
     @property
     def ready(self) -> bool:
@@ -140,16 +140,18 @@ class Scout:
             onwards = yield start, end
             match = search(data, start + 1 if onwards is None else onwards)
 
-    def no_word(self, data: bytes, start: int) -> bool:
-        """Whether at `start` are letters, and behind them not what a row wants behind a word.
+    def a_row(self, data: bytes, start: int) -> bool:
+        """Whether a row, or the name of a secret, may begin here: `firm`, `is_spoken` or `name`."""
+        return _begins(self._lettered, data, start) is not None
 
-        Numbers, layers and what is on the wire begin otherwise; but for `b`, which may be a tag.
+    @staticmethod
+    def only_a_row(data: bytes, start: int) -> bool:
+        """Whether nothing but a row or a name can begin here: three letters.
+
+        Numbers, layers and what is on the wire begin with a byte of another kind before them; but
+        for those with which the data begin, and behind `b`, which may be a tag.
         """
-        return (
-            data[start] != _TAG
-            and data[start : start + _WORD].isalpha()
-            and _begins(self._lettered, data, start) is None
-        )
+        return start > 0 and data[start] != _TAG and data[start : start + _WORD].isalpha()
 
     def firm(self, data: bytes, start: int) -> bool:
         """Whether a row of its own form may begin here."""
@@ -175,7 +177,8 @@ class Scout:
         if b"\\" in near or not near.isascii():
             return list(self.context)
         folded = near.translate(TABLE)
-        return [row for row in self.context if any(word in folded for word in row.words)]
+        found = {word for word in self._near if word in folded}
+        return [row for row in self.context if not found.isdisjoint(row.words)]
 
     def is_base64(self, data: bytes, start: int) -> bool:
         """Whether base64 that may say something begins here."""

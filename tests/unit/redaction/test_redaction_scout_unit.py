@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import base64
 import os
 import re
 import subprocess
@@ -9,11 +10,11 @@ import time
 
 import pytest
 from agentstack_processors.otlp.wire import Malformed
-from agentstack_processors.redaction import Redactor, scout
+from agentstack_processors.redaction import Config, Redactor, scout
 from agentstack_processors.redaction.derived import derive
 from agentstack_processors.redaction.leaves import Leaves, framed
 from agentstack_processors.redaction.numbers import scrub_number
-from agentstack_processors.redaction.patterns import PATTERNS
+from agentstack_processors.redaction.patterns import NAMES, PATTERNS
 
 from tests.fakes.planted_secrets import (
     LOG_FIELDS,
@@ -161,3 +162,20 @@ def test_a_request_full_of_numbers_and_words_is_judged_in_linear_time():
 
 def test_a_clean_request_is_not_suspicious():
     assert not Redactor().suspicious(a_request().SerializeToString())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # Base64 in base64 begins with letters, and with it the text.
+        base64.b64encode(base64.b64encode(b"192.168.17.4")).decode(),
+        "auth Bearer " + "abcdef1234567890xyz",
+        "ssn_123456789",
+        "cards 4111 1111 1111 1111",
+    ],
+)
+def test_what_begins_with_letters_is_not_taken_for_a_word_alone(text):
+    pytest.importorskip("re2")
+    redactor = Redactor(Config(key="test", types=tuple(sorted(NAMES))))
+    assert redactor.scrub_attribute(text) != text
+    assert redactor.suspicious(TRACE_FIELDS["attribute"](text).SerializeToString())
