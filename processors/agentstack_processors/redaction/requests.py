@@ -13,6 +13,7 @@ Without RE2 they are searched for what the rows need, and suspicious sooner.
 
 from __future__ import annotations
 
+import logging
 import re
 import struct
 from collections.abc import Sequence
@@ -39,6 +40,7 @@ from agentstack_processors.redaction.patterns import Pattern
 from agentstack_processors.redaction.reading import Reading
 from agentstack_processors.redaction.scout import Scout
 
+_LOG = logging.getLogger(__name__)
 _LOOKS = 512  # places in any request, and one more for each 64 bytes; beyond, opening is cheaper
 _DEAR = 8  # what a place costs whose string is read, in places
 _BEFORE, _BEFORE_ESCAPED = 128, 640  # bytes before a place that any row looks at
@@ -114,6 +116,11 @@ class RequestFilter:
         self._redactor = redactor
         self._gate = Gate(tuple(patterns))
         self._scout = Scout(patterns) if scout else None
+        if self._scout is not None and self._scout.blind:
+            _LOG.warning(
+                "redaction opens every request: a custom pattern has no character that has to be"
+                " there, so nothing can be ruled out beforehand; give it a literal to begin with"
+            )
 
     def suspicious(self, data: bytes) -> bool:
         """False proves that redaction would change nothing in the request `data`."""

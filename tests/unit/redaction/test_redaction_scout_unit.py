@@ -14,7 +14,8 @@ from agentstack_processors.redaction import Config, Redactor, scout
 from agentstack_processors.redaction.derived import derive
 from agentstack_processors.redaction.leaves import Leaves, framed
 from agentstack_processors.redaction.numbers import scrub_number
-from agentstack_processors.redaction.patterns import NAMES, PATTERNS
+from agentstack_processors.redaction.patterns import NAMES, PATTERNS, Pattern
+from agentstack_processors.redaction.requests import RequestFilter
 
 from tests.fakes.planted_secrets import (
     LOG_FIELDS,
@@ -177,5 +178,14 @@ def test_a_clean_request_is_not_suspicious():
 def test_what_begins_with_letters_is_not_taken_for_a_word_alone(text):
     pytest.importorskip("re2")
     redactor = Redactor(Config(key="test", types=tuple(sorted(NAMES))))
-    assert redactor.scrub_attribute(text) != text
+    assert redactor.scrub(text) != text
     assert redactor.suspicious(TRACE_FIELDS["attribute"](text).SerializeToString())
+
+
+def test_a_pattern_that_demands_nothing_opens_every_request_and_says_so_once(caplog):
+    pytest.importorskip("re2")
+    anything = Pattern("ANYTHING", re.compile(r"(?=x)"))
+    judge = RequestFilter([anything], Redactor())
+    for _ in range(2):
+        assert judge.suspicious(a_request().SerializeToString())
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
