@@ -30,7 +30,6 @@ from opentelemetry.util.types import AttributeValue
 
 from agentstack_otel.capturing import MAX_TEXT, to_text
 from agentstack_otel.spans import (
-    FUNCTION_NAME,
     INPUT_VALUE,
     OUTPUT_VALUE,
     YIELDED_COUNT,
@@ -135,7 +134,7 @@ class _Call:
         self._capture = options.capture
         self._row = _row(options.operation)
         subject = options.name or own.rpartition(".")[2]
-        self._attributes: dict[str, AttributeValue] = {FUNCTION_NAME: f"{module}.{own}"}
+        self._attributes: dict[str, AttributeValue] = {names.FUNCTION_NAME: f"{module}.{own}"}
         self._attributes.update(_subject(options, self._row, subject))
         self._attributes.update(options.attributes)
         self._name = self._span_name(options, own)

@@ -36,7 +36,6 @@ from agentstack_otel.version import __version__
 
 INPUT_VALUE = "input.value"
 OUTPUT_VALUE = "output.value"
-FUNCTION_NAME = "code.function.name"
 YIELDED_COUNT = "agentstack.yielded.count"
 
 _logger = logging.getLogger("agentstack")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
@@ -106,16 +107,23 @@ class Detector:
 
     # --- inside
 
-    def _judged(self, record: _Opened) -> tuple[tuple[Alert, ...], str]:
+    def _judged(self, record: _Opened) -> tuple[tuple[Alert, ...], str, int]:
         alerts: dict[str, Alert] = {}
         error = record.error
-        for span in record.spans:
+        begun, skipped = time.process_time(), 0
+        for number, span in enumerate(record.spans):
+            if time.process_time() - begun > self._settings.record_seconds:
+                skipped = len(record.spans) - number
+                logger.error(
+                    "record %d: %d spans go unjudged, it takes too long", record.position, skipped
+                )
+                break
             try:
                 alerts |= {alert.id: alert for alert in self._of_span(span, record.signal)}
             except Exception as fault:  # noqa: PERF203 - one bad span must not cost the others
                 logger.exception("span %s of trace %s", span.span_id, span.trace_id)
                 error = f"span {span.span_id}: {type(fault).__name__}: {fault}"[:500]
-        return tuple(alerts.values()), error
+        return tuple(alerts.values()), error, skipped
 
     def _of_span(self, span: OpenSpan, signal: str) -> Iterator[Alert]:
         spans, events, _ = self._judges_of(span.project)

@@ -24,6 +24,8 @@ class Settings:
         redaction_key: Key of the markers in excerpts.
         redact: False: excerpts are as the texts are.
         verdicts: How many verdicts each cache keeps.
+        record_seconds: CPU one record may take. Then the rest of its spans go unjudged: nobody's
+            request is to hold up the others.
         prices: Name and text of the user's prices file, for cost spikes; None: none.
     """
 
@@ -34,6 +36,7 @@ class Settings:
     redaction_key: str | bytes = field(default="", repr=False)
     redact: bool = True
     verdicts: int = 50_000
+    record_seconds: float = 8.0
     prices: tuple[str, str] | None = None
 
 
@@ -45,11 +48,13 @@ class Judged:
         position: Of the record.
         alerts: Of the spans that could be judged.
         error: Why others could not; '' when all could.
+        skipped: Spans that went unjudged, see `Settings.record_seconds`.
     """
 
     position: int
     alerts: tuple[Alert, ...] = ()
     error: str = ""
+    skipped: int = 0
 
 
 __all__ = ["Judged", "Settings", "Trace"]

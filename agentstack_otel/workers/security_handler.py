@@ -205,6 +205,7 @@ class SecurityHandler:
                 self._remind(answer, before)
             else:
                 self._judged |= {judged.position: judged for judged in answer}
+                self.numbers.skipped_spans += sum(judged.skipped for judged in answer)
                 return
 
     def _prepare(self, before: int) -> None:

@@ -15,6 +15,7 @@ from agentstack_processors.otlp.opened import OpenEvent, OpenSpan
 from agentstack_processors.security.fields import EVENTS, MESSAGE_KEYS, Field, field_of
 from agentstack_processors.security.messages import ROLES, decode, flat, read
 from agentstack_processors.security.verdict import Scope
+from agentstack_processors.semconv.attributes import FUNCTION_NAME
 
 
 class SpanText(NamedTuple):
@@ -218,6 +219,10 @@ def _dumped(span: OpenSpan, key: str, text: str, field: Field) -> Iterator[SpanT
             yield SpanText(text, scope, key, False, tool_of(span), field.output)
         return
     if operation == "embeddings":
+        return
+    if field.output and not operation and FUNCTION_NAME in span.attributes:
+        # A function of the program's own: what it returns may be a page or a file as well.
+        yield SpanText(flat(text), "tool_output", key, False, tool_of(span), True, True)
         return
     loose = operation not in MODEL_OPERATIONS
     # What a run was given is what its user said; what a step was given may be anything.

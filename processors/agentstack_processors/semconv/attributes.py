@@ -82,6 +82,7 @@ EXCEPTION_STACKTRACE: Final = "exception.stacktrace"
 SERVER_ADDRESS: Final = "server.address"
 SESSION_ID: Final = "session.id"
 USER_ID: Final = "user.id"
+FUNCTION_NAME: Final = "code.function.name"
 
 # Values of gen_ai.operation.name that the conventions define.
 OPERATIONS: Final = (

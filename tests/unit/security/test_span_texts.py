@@ -240,6 +240,16 @@ def test_only_the_user_and_the_operator_are_trusted() -> None:
     assert trusted == {"user", "system"}
 
 
+def test_what_a_function_of_the_program_returns_may_come_from_anywhere() -> None:
+    texts = _texts(
+        {"code.function.name": "app.fetch", "input.value": "a url", "output.value": "a page"}
+    )
+    assert {(scope, text) for scope, text, _ in texts} == {
+        ("user", "a url"),
+        ("tool_output", "a page"),
+    }
+
+
 def test_retrieved_documents_are_output_of_a_tool() -> None:
     texts = _texts(
         {

@@ -228,3 +228,10 @@ def test_a_row_of_the_store_is_the_span_it_was() -> None:
     span = from_row(row)
     assert (span.project, span.end, span.attributes) == ("p", 7, {"k": "v"})
     assert (span.events[0].time, span.events[0].name) == (3, "e")
+
+
+def test_a_record_that_takes_too_long_is_judged_in_part_and_says_so() -> None:
+    hasty = Detector(Settings(record_seconds=-1))
+    hasty.prepare([], b"")
+    (found,) = judged(hasty, attack(100))
+    assert (found.alerts, found.error, found.skipped) == ((), "", 1)
