@@ -120,7 +120,7 @@ class Detector:
                 break
             try:
                 alerts |= {alert.id: alert for alert in self._of_span(span, record.signal)}
-            except Exception as fault:  # noqa: PERF203 - one bad span must not cost the others
+            except Exception as fault:  # one bad span must not cost the others
                 logger.exception("span %s of trace %s", span.span_id, span.trace_id)
                 error = f"span {span.span_id}: {type(fault).__name__}: {fault}"[:500]
         return tuple(alerts.values()), error, skipped
