@@ -10,8 +10,9 @@ from __future__ import annotations
 import random
 
 import numpy as np
-from agentstack_processors.security.engine import Config, Engine, Scope
+from agentstack_processors.security.engine import Config, Engine
 from agentstack_processors.security.statistics import NgramScorer
+from agentstack_processors.security.verdict import Scope
 
 from training.generated import disguised, varied
 from training.grammar import Grammar
