@@ -41,7 +41,7 @@ from agentstack_processors.redaction.reading import Reading
 from agentstack_processors.redaction.scout import Scout
 
 _LOG = logging.getLogger(__name__)
-_LOOKS = 512  # places in any request, and one more for each 64 bytes; beyond, opening is cheaper
+_LOOKS = 512  # places in any request, and one more for each 24 bytes; beyond, opening is cheaper
 _DEAR = 8  # what a place costs whose string is read, in places
 _BEFORE, _BEFORE_ESCAPED = 128, 640  # bytes before a place that any row looks at
 _AFTER, _STEP = 320, 64  # bytes behind it; places in the first of them are judged with it
@@ -154,7 +154,7 @@ class _Search:
         self._redactor = redactor
         self._data = data
         self._leaves: Leaves | None = None
-        self._left = _LOOKS + (len(data) >> 6)
+        self._left = _LOOKS + len(data) // 24
         self._unquoted_to = 0
         self._clean: set[str] = set()
 

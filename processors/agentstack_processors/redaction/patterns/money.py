@@ -36,6 +36,8 @@ _BANKING = re.compile(
 )
 # Britain, Ireland, the Netherlands, Gibraltar…: a bank in four letters, then digits only.
 _LETTERED = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z]{4}[0-9]{8,20}\Z")
+_HEX = re.compile(r"[0-9a-f\- ]+\Z")
+_IN_FOURS = re.compile(r"[A-Z]{2}[0-9]{2}(?:-[A-Z0-9]{4})+(?:-[A-Z0-9]{1,3})?\Z")
 _NEAR = 64  # characters before an account in which a word may say what it is
 
 
@@ -54,6 +56,8 @@ def _iban(pattern: Pattern, reading: Reading) -> Iterator[Span]:
             end = _end(text, position, size) if size else -1
             if end < 0 or not checksums.iban(_account(text[position:end])):
                 end = _unusual(text, position, size)
+            elif not _as_written(text, position, end) and not _is_named(text, position):
+                end = -1
         if end >= 0:
             yield position, end
             position = end - 1
@@ -74,6 +78,24 @@ def _end(text: str, start: int, size: int) -> int:
     return -1 if size or (following.isascii() and following.isalnum()) else position
 
 
+def _as_written(text: str, start: int, end: int) -> bool:
+    """Whether it looks like an account and not like a part of a UUID or a hash.
+
+    One identifier in 6,000 has the letters, the length and the check digits of some country.
+    """
+    account = text[start:end]
+    if text[max(0, start - 1) : start] in ("-", "_"):
+        return False
+    if account.upper() != account and (account.lower() != account or _HEX.match(account)):
+        return False
+    return "-" not in account or _IN_FOURS.match(account) is not None
+
+
+def _is_named(text: str, start: int) -> bool:
+    """Whether a word for accounts stands before it."""
+    return _BANKING.search(text, max(0, start - _NEAR), start) is not None
+
+
 def _unusual(text: str, start: int, size: int) -> int:
     """Where an account ends whose check digits hold and whose length does not; -1 where none is.
 
@@ -86,8 +108,9 @@ def _unusual(text: str, start: int, size: int) -> int:
     account = _GAPS.sub("", match[0])
     if (size and abs(len(account) - size) > 1) or not checksums.mod_97(account):
         return -1
-    named = _BANKING.search(text, max(0, start - _NEAR), start) is not None
-    return match.end() if named or (size and _LETTERED.match(account)) else -1
+    if _is_named(text, start) or (size and _LETTERED.match(account)):
+        return match.end()
+    return -1
 
 
 # Words for cards in seven languages: what stands before a card's number.
