@@ -65,6 +65,17 @@ class Server:
             assert time.monotonic() < deadline, f"{stored} of {spans} spans stored"
             time.sleep(0.02)
 
+    def settle(self) -> None:
+        """Until all that was sent is stored, judged and priced."""
+        deadline = time.monotonic() + 60
+        while any(self._lags()):
+            assert time.monotonic() < deadline, self._lags()
+            time.sleep(0.02)
+
+    def _lags(self) -> list[int]:
+        health = self.get("/health")
+        return [health[name] for name in health if name.endswith("_lag_records")]
+
     def stop(self, number: int = signal.SIGTERM) -> int:
         if self.process.poll() is None:
             self.process.send_signal(number)

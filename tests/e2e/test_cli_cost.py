@@ -177,7 +177,17 @@ def test_what_makes_no_sense_is_wrong_usage(server: Server, arguments: list[str]
     assert (done.returncode, done.stdout) == (2, "")
 
 
-def test_a_budget_is_set_watched_and_removed(server: Server) -> None:
+def test_a_budget_is_set_watched_and_removed(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text(PRICES)
+    options = ("--prices", str(tmp_path / "own.yaml"), "--no-detection")
+    with running(tmp_path / "data", *options) as server:  # its own: it is sent more
+        for payload in agent():
+            server.send(payload)
+        paid(server, 4)
+        watch(server)
+
+
+def watch(server: Server) -> None:
     where = ["--url", server.url]
     set_ = ["budget", "set", "team", "0.001", "--period", "month", "--at", "50,100", "--json"]
     [made] = lines(run(*set_, *where))

@@ -257,7 +257,7 @@ def test_the_api_streams_a_replay_and_counts_for_prometheus(server):
 def test_a_folder_without_a_server_reads_the_same(tmp_path):
     with running(tmp_path) as up:
         up.send(agent_run(1))
-        up.wait_for(4)
+        up.settle()
         served = lines(run("trace", T1, "--json", "--data", str(tmp_path)))
     assert lines(run("trace", T1, "--json", "--data", str(tmp_path))) == served
     told = lines(run("migrate", "--json", "--data", str(tmp_path)))[0]
