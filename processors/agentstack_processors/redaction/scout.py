@@ -256,7 +256,7 @@ def _stems(row: Pattern) -> list[str]:
     enough = all(len(stem) > _WORD or stem.encode() in row.words for stem in stems)
     if row.search not in _AT_WORDS or not enough or any(head for head, _ in derive(row.regex)):
         return []
-    counted = {"token": "token[^s]"} if row.search is assignments.tokens else {}
+    counted = {"token": "token[^s]"} if row.search is assignments.tokens else {}  # nosec B105
     # `assignments.tokens` passes over `tokens`, which stand in every span
     return [f"(?i:{counted.get(stem, stem)})" for stem in sorted(stems)]
 
