@@ -80,7 +80,7 @@ def planted(agent: str) -> dict[str, str]:
     """What the demo agent's source holds that must never be stored, by kind."""
     shapes = {
         "ssn": r"\b\d{3}-\d{2}-\d{4}\b",
-        "aws key": r"\bAKIA[A-Z0-9]{16}\b",
+        "aws key": r"(?<=\"AKIA\" \+ \")[A-Z0-9]{16}\b",  # in two parts there
         "openai key": r"\bsk-[\w-]{20,}",
         "card": r"\b(?:\d{4} ){3}\d{4}\b",
         "phone": r"\+1 \d{3} \d{3} \d{4}",
@@ -154,10 +154,12 @@ def test_the_commands_for_another_terminal_show_what_was_recorded(clone: Clone, 
         command.split()[1]: clone.run(f". .venv/bin/activate; {command}", AGENTSTACK_DATA=str(data))
         for command in readme_block("agentstack traces")
     }
-    assert said.keys() == {"traces", "trace", "replay", "sql"}
+    assert said.keys() == {"traces", "trace", "replay", "alerts", "cost", "sql"}
     assert "support_desk" in said["traces"]
     assert "execute_tool send_mail" in said["trace"]
     assert "In the end" in said["replay"]
+    assert "Prompt injection" in said["alerts"]
+    assert re.search(r"gpt-4o-mini.* \$0\.\d+", said["cost"]), said["cost"]
     assert "gpt-4o-mini" in said["sql"]
 
 
