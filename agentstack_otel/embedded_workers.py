@@ -67,7 +67,8 @@ class Config:
         """Raise ConfigError naming the file, the line and what would be right."""
         self.alerts_config()
         self.overrides()
-        self.rules_folder()
+        if self.rules:
+            self._compile(self.rules_folder())
 
     def alerts_config(self) -> AlertsConfig:
         """What the alerts file says."""
@@ -79,6 +80,13 @@ class Config:
             if self.alerts
             else AlertsConfig()
         )
+
+    @staticmethod
+    def _compile(own: RulesFolder) -> None:
+        """The user's rules once, so that a mistake ends the command before anything is started."""
+        from agentstack_processors.security import engine
+
+        engine.Engine(engine.Config(yara_folder=own.yara, rules_folder=own.rules))
 
     def rules_folder(self) -> RulesFolder:
         """The user's rules, unparsed."""

@@ -137,3 +137,14 @@ def test_without_the_server_extra_one_sentence_says_what_to_install():
     assert done.returncode == 1
     assert done.stderr.strip().endswith('pip install "agentstack-otel[server]"')
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_mistake_in_the_users_rules_ends_up_before_anything_is_made(tmp_path, capsys):
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    (rules / "own.yaml").write_text("rules:\n  - id: own.rule\n")
+    data = tmp_path / "data"
+    code, out, err = run("up", "--rules", str(rules), "--data", str(data), capsys=capsys)
+    assert (code, out) == (2, "")
+    assert f"{rules}/own.yaml:2: " in err
+    assert not data.exists()
