@@ -13,6 +13,7 @@ nothing from being stored.
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -65,7 +66,7 @@ class Config:
 
     def validate(self) -> None:
         """Raise ConfigError naming the file, the line and what would be right."""
-        self.alerts_config()
+        self.alerts_config().expanded(os.environ)  # a variable that is missing is a mistake too
         self.overrides()
         if self.rules:
             self._compile(self.rules_folder())

@@ -88,14 +88,11 @@ def security_worker(
         batches: Of the loop; None: `BATCHES`.
 
     Raises:
-        ConfigError: A setting makes no sense or a rule does not compile.
+        ConfigError: A setting makes no sense. The user's rules are compiled in the child: whoever
+            reads them has to compile them once before, to say what is wrong with them.
     """
     config = config or Config()
     config.validate()
-    if config.settings.yara or config.settings.rules:
-        from agentstack_otel.workers.detection import Detector  # heavy: else in the child only
-
-        Detector(config.settings)  # who wrote them hears of a mistake now and not from a log
     process = Offload(DETECTOR, (config.settings,), config.process, name="detection")
     handler = SecurityHandler(store, live, config, process, lambda: _used(log))
     return SecurityWorker(log, handler, process, batches or BATCHES)

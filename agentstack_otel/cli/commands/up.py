@@ -165,9 +165,7 @@ def command(as_json: bool, verbose: bool, **given: object) -> None:
     level = logging.INFO if verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     given["spools"] = given["spools"] or _spool_of_environment()
-    wanted = config(**given)  # type: ignore[arg-type]  # click checked them
-    wanted.beside.alerts_config().expanded(os.environ)  # a missing variable is wrong usage
-    server = Embedded(wanted)
+    server = Embedded(config(**given))  # type: ignore[arg-type]  # click checked them
     with _signals() as ended, ExitStack() as undo:
         try:
             server.config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
