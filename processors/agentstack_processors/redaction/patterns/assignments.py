@@ -71,6 +71,7 @@ _NAME = re.compile(r"[A-Za-z0-9_.\-]{0,48}\Z")
 _ENVIRONMENT = re.compile(r"[A-Z][A-Z0-9_]{2,}\Z")
 _NETRC = re.compile(r"(?:\A|\s)login[ \t\n]{1,4}\S{1,40}[ \t\n]{1,4}\Z")
 _REACH = 80  # characters from the word to its value
+_AGAIN = 16  # names inside the value of the one before, behind which the rest is passed over
 _SIGNS = 8  # equal signs inside a value; more are a run of assignments, each looked at by itself
 
 
@@ -78,15 +79,20 @@ def passwords(pattern: Pattern, reading: Reading) -> Iterator[Span]:
     """Values given to names that end in a word for passwords."""
     text, folded = reading.text, reading.folded
     for word in reading.present(pattern.words):
-        position = folded.find(word)
+        position, until, again = folded.find(word), 0, 0
         while position >= 0:
+            onwards = position + 1
             match = pattern.regex.match(text, position)
             if match is not None:
+                again = again + 1 if position < until else 0
+                until = match.end()
+                if again >= _AGAIN:
+                    onwards = until
                 group = 2 if match[2] is not None else 3
                 end = _is_password(text, match, group)
                 if end:
                     yield match.start(group), end
-            position = folded.find(word, position + 1)
+            position = folded.find(word, onwards)
 
 
 def _is_password(text: str, match: re.Match[str], group: int) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from agentstack_processors.redaction import checksums, validators
 from agentstack_processors.redaction.patterns.row import (
@@ -64,18 +65,18 @@ def _iban(pattern: Pattern, reading: Reading) -> Iterator[Span]:
         position = forms.find(b"AA00", position + 1)
 
 
+@lru_cache(maxsize=64)  # there are a dozen lengths
+def _of_size(size: int) -> re.Pattern[str]:
+    """`size` letters and digits, each with a gap before it or not."""
+    return re.compile(
+        rf"[A-Za-z0-9](?:[ \u00a0\u202f\-]?[A-Za-z0-9]){{{size - 1}}}(?![A-Za-z0-9])"
+    )
+
+
 def _end(text: str, start: int, size: int) -> int:
     """Where `size` letters and digits, in groups or not, have been read; -1 where they end."""
-    position = start
-    while size and position < len(text):
-        char = text[position]
-        if char.isascii() and char.isalnum():
-            size -= 1
-        elif not (_GAPS.match(char) and text[position - 1].isalnum()):
-            return -1
-        position += 1
-    following = text[position : position + 1]
-    return -1 if size or (following.isascii() and following.isalnum()) else position
+    match = _of_size(size).match(text, start)
+    return match.end() if match is not None else -1
 
 
 def _as_written(text: str, start: int, end: int) -> bool:

@@ -6,11 +6,14 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+import string
+from functools import lru_cache
 
-_SPACED_NAME = re.compile(
-    r"(?:(?i:api|access|secret|private|auth|account|license|client|unseal|signing|master"
-    r"|service) )?[A-Za-z0-9_.\-]{0,48}\Z"
+_BEFORE_A_NAME = re.compile(
+    r"(?i:api|access|secret|private|auth|account|license|client|unseal|signing|master|service) \Z"
 )
+_IN_NAME = string.ascii_letters + string.digits + "_.-"
+_REACH, _MOST = 64, 48  # characters before a word that are read, and that belong to its name
 _NOT_WORD = re.compile(r"[-. ]+")
 _NAME_ON = re.compile(r"[A-Za-z0-9_.\-]{0,64}(?: (?:key|token|secret))?")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -48,19 +51,26 @@ _PUBLIC_NAME = re.compile(
 
 def name_at(text: str, start: int) -> str:
     """The whole name around a word for secrets, in small letters with `_` between its words."""
-    before = _SPACED_NAME.search(text, max(0, start - 64), start)
+    head = text[max(0, start - _REACH) : start]
+    other = head.rstrip(_IN_NAME)
+    begins = max(len(other), len(head) - _MOST)
+    if begins == len(other) and other.endswith(" "):
+        spaced = _BEFORE_A_NAME.search(other, max(0, len(other) - 10))
+        begins = spaced.start() if spaced is not None else begins
     rest = _NAME_ON.match(text, start)
-    name = (before[0] if before else "") + (rest[0] if rest else "")
+    name = head[begins:] + (rest[0] if rest else "")
     return _NOT_WORD.sub("_", _CAMEL.sub("_", name)).lower().strip("_")
 
 
 # What makes a token or a key one of a parser, a list, a table: `unexpected token`, `public key`.
-_OF_OTHERS = re.compile(
-    r"(?i:(?:unexpected|invalid|cursor|page|next|public|primary|foreign|partition|sort|cache"
-    r"|object|row|hash|index|idempotency|host|kms|csrf|xsrf|verification|answer"
-    r"|product|pad|eos|bos|end|stop|keyboard"
-    r"|pagination|continuation|previous|sync|device|push|each|per|first|last|registry|s3"
-    r"|redis|route|routing|shard|bucket|composite|legend|musical|api version)[ _\-/]?\Z|[/.:]\Z)"
+_OF_OTHERS = (
+    "api version",
+    *(
+        "unexpected invalid cursor page next public primary foreign partition sort cache object row"
+        " hash index idempotency host kms csrf xsrf verification answer product pad eos bos end"
+        " stop keyboard pagination continuation previous sync device push each per first last"
+        " registry s3 redis route routing shard bucket composite legend musical"
+    ).split(),
 )
 # What makes a mere `key` one for secrets: `api: {key: …}`, `login(key=…)`.
 _UNDER = re.compile(
@@ -72,7 +82,12 @@ _UNDER = re.compile(
 
 def is_of_others(text: str, start: int) -> bool:
     """Whether what stands before a word for secrets makes it a word for something else."""
-    return _OF_OTHERS.search(text, max(0, start - 16), start) is not None
+    before = text[max(0, start - 16) : start]
+    if before.endswith(("/", ".", ":")):
+        return True
+    if before.endswith((" ", "_", "-")):
+        before = before[:-1]
+    return before.lower().endswith(_OF_OTHERS)
 
 
 def is_under(text: str, start: int) -> bool:
@@ -80,6 +95,7 @@ def is_under(text: str, start: int) -> bool:
     return _UNDER.search(text, max(0, start - 72), start) is not None
 
 
+@lru_cache(maxsize=1024)  # names come again and again, and the question is a long one
 def is_secret(name: str) -> bool:
     """Whether what has this name is not for everybody."""
     return _PUBLIC_NAME.search(name) is None and _SECRET_NAME.search(name) is not None

@@ -44,8 +44,8 @@ def _is_set(match: Match) -> bool:
     value, ends = match[1], text[match.end() : match.end() + 1]
     opens = text[match.start(1) - 1]
     ended = ends in (opens if opens in "\"'`" else _ENDS) or opens == "["
-    if not ended or values.is_plain(value):
-        return False
+    if not ended or not values.is_marked(value):
+        return False  # soon said, and true of most
     name = names.name_at(text, start)
     if not (names.is_secret(name) or (name == "key" and names.is_under(text, start))):
         return False

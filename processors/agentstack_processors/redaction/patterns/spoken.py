@@ -112,7 +112,7 @@ def _is_invented(value: str) -> bool:
 
 
 def _said_password(match: Match) -> bool:
-    if values.is_plain(match[1]):
+    if not values.is_marked(match[1]):
         return False
     text, start = match.string, match.start()
     if text[start - 1 : start].isalnum() or names.is_of_others(text, start):

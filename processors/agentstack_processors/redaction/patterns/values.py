@@ -229,6 +229,14 @@ _OF_A_PIECE = re.compile(
 _PLAIN = re.compile(r"[a-z_.,:;\-]+\Z")
 
 
+_MARKED = re.compile(r"[0-9!@#$%^&*~?+=]|.[A-Z]")
+
+
+def is_marked(value: str) -> bool:
+    """Whether anything in a value is not as in words; without, it is never strong: soon said."""
+    return _MARKED.search(value) is not None
+
+
 def is_plain(value: str) -> bool:
     """Whether a value is small letters alone, which are never strong: soon said."""
     return _PLAIN.match(value) is not None
