@@ -7,8 +7,6 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-import re2
-
 from agentstack_processors.security.classes import Classes, WordClass, classes, patterns
 from agentstack_processors.security.nodes import Node, compiled, document
 from agentstack_processors.security.normalise import fold
@@ -28,7 +26,6 @@ CATEGORIES = {
 VIEWS = ("text", "raw")
 NEEDS = ("non-ascii",)
 _ID = re.compile(r"[a-z][a-z0-9]*(?:[.-][a-z0-9]+)+")
-_BOUND = re.compile(r"\|\w[\w ]*\|?")
 _CLASS = re.compile(r"\{\{\s*([a-z_]+)\s*\}\}")
 _KEYS = {
     "id", "category", "weight", "scopes", "stems", "pattern", "unless", "view", "needs",
@@ -110,13 +107,6 @@ def parse(text: str, name: str, known: Classes | None = None) -> tuple[Rule, ...
     return tuple(rules)
 
 
-def gate(stem: str) -> str:
-    """The RE2 expression of a stem: `ai` anywhere, `|ai` where a word begins, `|ai|` as a word."""
-    if not _BOUND.fullmatch(stem):
-        return str(re2.escape(stem))
-    return rf"\b{re2.escape(stem.strip('|'))}" + (r"\b" if stem.endswith("|") else "")
-
-
 def _rule(node: Node, definitions: Mapping[str, str], known: Classes) -> Rule:
     fields = dict(node.items(_KEYS))
     for key in _NEEDED:
@@ -184,4 +174,4 @@ def class_rules(known: Iterable[WordClass]) -> tuple[Rule, ...]:
     )
 
 
-__all__ = ["CATEGORIES", "VIEWS", "Rule", "class_rules", "compiled", "gate", "parse"]
+__all__ = ["CATEGORIES", "VIEWS", "Rule", "class_rules", "compiled", "parse"]

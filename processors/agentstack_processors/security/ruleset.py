@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
 
-import re2
-
 from agentstack_processors.security.decode import DECODERS, Decoder
 from agentstack_processors.security.effort import pieces
 from agentstack_processors.security.normalise import fold
-from agentstack_processors.security.rules import Rule, compiled, gate
+from agentstack_processors.security.rules import Rule, compiled
+from agentstack_processors.security.stems import Bits, Stems, numbers
 
 _SURVEY = (
     "ignor", "disregard", "instruct", "prompt", "system", "assistant", "jailbr", "unrestrict",
@@ -29,10 +28,6 @@ MATCHES = 4
 """Matches of one rule that are weighed; the heaviest counts."""
 LAST = 512
 """Bytes at the end of a reading in which the last of them are weighed, too: as many more."""
-
-
-Found = frozenset[int]
-"""Which stems and shapes occur in a text, by number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +47,11 @@ class Tried:
         rule: The rule.
         pattern: Its expression, compiled.
         unless: Likewise, or None.
-        groups: Numbers of its stems, of each group one must occur.
     """
 
     rule: Rule
     pattern: Any
     unless: Any
-    groups: tuple[Found, ...]
 
     def hits(self, data: bytes, places: Sequence[tuple[int, int]]) -> Iterator[Hit]:
         """Its first `MATCHES` matches at `places` of `data`, and the last so many at the very end.
@@ -87,62 +80,38 @@ Asked = tuple[Tried, list[tuple[int, int]], int]
 
 
 class _Wanted:
-    """Which rules a text's stems ask for; most texts ask for none, and few of all rules are asked.
+    """Which rules a text asks for: each of their groups of stems is a question to it.
+
+    The questions of one rank (all rules' first groups, all their second ones, ...) are bits in a
+    row, so that a few operations on whole rows leave those rules of which all are answered.
 
     Args:
-        tried: Rules of one view, the heaviest first.
+        tried: The rules.
     """
 
     def __init__(self, tried: Sequence[Tried]) -> None:
         self.tried = tried
-        self._always = [number for number, each in enumerate(tried) if not each.groups]
-        self._by_stem: dict[int, list[int]] = {}
-        self._known = -1
-        self._groups: dict[int, int] = {}  # of a stem, the groups it is of, as bits
-        self._needs = [self._bits_of(each.groups) for each in tried]
+        self._ranks = max((len(each.rule.stems) for each in tried), default=0)
+        self._row = (1 << len(tried)) - 1
+        self._unasked: Bits = 0  # ranks that a rule has no group for
         for number, each in enumerate(tried):
-            for stem in min(each.groups, key=len, default=frozenset[int]()):
-                self._by_stem.setdefault(stem, []).append(number)
+            for rank in range(len(each.rule.stems), self._ranks):
+                self._unasked |= 1 << rank * len(tried) + number
+        self.end = self._ranks * len(tried)
 
-    def _bits_of(self, groups: Sequence[Found]) -> int:
-        bits = 0
-        for group in groups:
-            self._known += 1
-            bits |= 1 << self._known
-            for stem in group:
-                self._groups[stem] = self._groups.get(stem, 0) | 1 << self._known
-        return bits
+    def questions(self) -> dict[int, tuple[str, ...]]:
+        """The stems of which one must occur, by the bit that says so."""
+        return {
+            rank * len(self.tried) + number: group
+            for number, each in enumerate(self.tried)
+            for rank, group in enumerate(each.rule.stems)
+        }
 
-    def by(self, found: Found) -> list[Tried]:
-        """The heaviest first, those of which each group of stems occurs."""
-        return [self.tried[number] for number in self.numbers(found)]
-
-    def where(self, found: Sequence[tuple[tuple[int, int], Found]]) -> list[Asked]:
-        """Likewise, and in which of the pieces of a text; those side by side become one."""
-        places: dict[int, list[tuple[int, int]]] = {}
-        for (start, end), stems in found:
-            for number in self.numbers(stems):
-                known = places.setdefault(number, [])
-                if known and known[-1][1] >= start:
-                    start_of_both = known.pop()[0]
-                    known.append((start_of_both, end))
-                else:
-                    known.append((start, end))
-        return [
-            (self.tried[number], where, sum(end - start for start, end in where))
-            for number, where in sorted(places.items())
-        ]
-
-    def numbers(self, found: Found) -> list[int]:
-        """Which those are, by number."""
-        numbers, groups = set(self._always), 0
-        for stem in found & self._groups.keys():
-            groups |= self._groups[stem]
-            if stem in self._by_stem:  # it is of a rule's smallest group: few texts have those
-                numbers.update(self._by_stem[stem])
-        needs = self._needs
-        wanted = [number for number in numbers if needs[number] & groups == needs[number]]
-        wanted.sort()
+    def by(self, found: Bits) -> Bits:
+        """The rules, by number, of which every group is among what was found."""
+        answered, wanted = found | self._unasked, self._row
+        for rank in range(self._ranks):
+            wanted &= answered >> rank * len(self.tried)
         return wanted
 
 
@@ -155,37 +124,27 @@ class RuleSet:
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self.rules = tuple(rules)
-        self._gate = _Gate()
-        heaviest = [self._tried(rule) for rule in sorted(rules, key=lambda each: -each.weight)]
-        self._text = _Wanted([tried for tried in heaviest if tried.rule.view == "text"])
-        self._raw = _Wanted([tried for tried in heaviest if tried.rule.view == "raw"])
-        self._decoders = [
-            (decoder, self._gate.shapes(decoder.shapes))
-            for decoder in DECODERS
-            if decoder.shapes[0]
-        ]
-        self._shapes: Found = frozenset().union(*(shapes for _, shapes in self._decoders))
+        heaviest = [_tried(rule) for rule in sorted(rules, key=lambda each: -each.weight)]
+        heaviest.sort(key=lambda each: each.rule.view != "text")
+        self._tried = tuple(heaviest)
+        self._folded = sum(each.rule.view == "text" for each in heaviest)
+        self._wanted = _Wanted(self._tried)
+        shaped = [decoder for decoder in DECODERS if decoder.shapes[0]]
+        self._decoders = [(each, 1 << self._wanted.end + n) for n, each in enumerate(shaped)]
         self._foreign = [decoder for decoder in DECODERS if not decoder.shapes[0]]
-        self._gate.close()
-        self._survey = _Gate()
-        self._survey.stems(_SURVEY)
-        self._survey.close()
+        shapes = {self._wanted.end + n: each.shapes for n, each in enumerate(shaped)}
+        self._stems = Stems(self._wanted.questions(), shapes)
+        self._survey = Stems({number: [stem] for number, stem in enumerate(_SURVEY)})
 
     def suspicion(self, part: str) -> int:
         """How much there is to look for in a part of a long text, by a cheap look."""
-        return len(self._survey.found(fold(part).encode("utf-8", "replace")))
+        return self._survey.found(fold(part).encode("utf-8", "replace")).bit_count()
 
-    def _tried(self, rule: Rule) -> Tried:
-        pattern = compiled(rule.pattern, rule.place)
-        unless = compiled(rule.unless, rule.place) if rule.unless else None
-        groups = tuple(self._gate.stems(group) for group in rule.stems)
-        return Tried(rule, pattern, unless, groups)
+    def stems(self, folded: bytes) -> Bits:
+        """What occurs in a folded reading, UTF-8: for `raw_hits` and `decoders`."""
+        return self._stems.found(folded)
 
-    def stems(self, folded: bytes) -> Found:
-        """Which stems and shapes occur: for `hits` and `decoders`."""
-        return self._gate.found(folded)
-
-    def asked(self, folded: bytes) -> tuple[list[Asked], Found]:
+    def asked(self, folded: bytes) -> tuple[list[Asked], Bits]:
         """The rules to try on a folded reading, UTF-8, the heaviest first; and what occurs in it.
 
         Of a long reading each piece is asked for itself: what its beginning and its end have in
@@ -194,10 +153,23 @@ class RuleSet:
         size = len(folded)
         places = pieces(size)
         if len(places) == 1:
-            found = self._gate.found(folded)
-            return [(tried, places, size) for tried in self._text.by(found)], found
-        stems = [(place, self._gate.found(folded[slice(*place)])) for place in places]
-        return self._text.where(stems), frozenset().union(*(found for _, found in stems))
+            found = self._stems.found(folded)
+            return [(self._tried[n], places, size) for n in self._of_text(found)], found
+        where: dict[int, list[tuple[int, int]]] = {}
+        everything = 0
+        for place in places:
+            found = self._stems.found(folded[slice(*place)])
+            everything |= found
+            for number in self._of_text(found):
+                _joined(where.setdefault(number, []), place)
+        return [
+            (self._tried[number], spots, sum(end - start for start, end in spots))
+            for number, spots in sorted(where.items())
+        ], everything
+
+    def _of_text(self, found: Bits) -> Iterator[int]:
+        """The rules that read folded text and are asked for, by number."""
+        return numbers(self._wanted.by(found) & (1 << self._folded) - 1)
 
     def hits(self, folded: bytes) -> Iterator[Hit]:
         """What rules find in a folded reading, UTF-8; offsets are bytes."""
@@ -206,7 +178,7 @@ class RuleSet:
 
     def prepare(self) -> None:
         """Try each rule on texts it finds: RE2 puts off half of its work until then."""
-        for tried in (*self._text.tried, *self._raw.tried):
+        for tried in self._tried:
             for text in tried.rule.matches:
                 data = (fold(text) if tried.rule.view == "text" else text).encode(
                     "utf-8", "replace"
@@ -214,56 +186,37 @@ class RuleSet:
                 self.stems(data)
                 list(tried.hits(data, [(0, len(data))]))
 
-    def raw_hits(self, raw: str, found: Found) -> Iterator[Hit]:
+    def raw_hits(self, raw: str, found: Bits) -> Iterator[Hit]:
         """What rules find in the text as it was sent; offsets are bytes."""
         data, plain = b"", raw.isascii()
-        for tried in self._raw.by(found):
+        for number in numbers(self._wanted.by(found) >> self._folded):
+            tried = self._tried[self._folded + number]
             if plain and tried.rule.needs == "non-ascii":
                 continue
             data = data or raw.encode("utf-8", "replace")
             yield from tried.hits(data, [(0, len(data))])
 
-    def decoders(self, found: Found, *, ascii_only: bool) -> Iterator[Decoder]:
+    def decoders(self, found: Bits, *, ascii_only: bool) -> Iterator[Decoder]:
         """The decoders worth trying."""
-        if not self._shapes.isdisjoint(found):
-            for decoder, shapes in self._decoders:
-                if not shapes.isdisjoint(found):
+        if found >> self._wanted.end:
+            for decoder, bit in self._decoders:
+                if found & bit:
                     yield decoder
         if not ascii_only:
             yield from self._foreign
 
 
-class _Gate:
-    """Literals and shapes in one automaton: a single pass says which of them occur."""
-
-    def __init__(self) -> None:
-        options = re2.Options()
-        options.max_mem = 64 << 20
-        options.log_errors = False
-        self._set = re2.Set.SearchSet(options)
-        self._numbers: dict[str, int] = {}
-        # `Match` returns None both for nothing and for want of memory. This one always matches.
-        self._number("(?s).")
-
-    def _number(self, pattern: str) -> int:
-        if pattern not in self._numbers:
-            self._numbers[pattern] = self._set.Add(pattern)
-        return self._numbers[pattern]
-
-    def stems(self, group: Sequence[str]) -> Found:
-        return frozenset(self._number(gate(stem)) for stem in group)
-
-    def shapes(self, patterns: Sequence[str]) -> Found:
-        return frozenset(map(self._number, patterns))
-
-    def close(self) -> None:
-        self._set.Compile()
-        self._all = frozenset(self._numbers.values())
-
-    def found(self, data: bytes) -> Found:
-        matched = self._set.Match(data)
-        # Out of memory for its states: then everything may be there.
-        return self._all if matched is None else frozenset(matched)
+def _tried(rule: Rule) -> Tried:
+    unless = compiled(rule.unless, rule.place) if rule.unless else None
+    return Tried(rule, compiled(rule.pattern, rule.place), unless)
 
 
-__all__ = ["Asked", "Found", "Hit", "RuleSet", "Tried"]
+def _joined(known: list[tuple[int, int]], place: tuple[int, int]) -> None:
+    """Add a place behind those that are known; two that touch become one."""
+    start, end = place
+    if known and known[-1][1] >= start:
+        start, _ = known.pop()
+    known.append((start, end))
+
+
+__all__ = ["Asked", "Hit", "RuleSet", "Tried"]

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import re2
 
 from agentstack_processors.security.normalise import fold
-from agentstack_processors.security.rules import Rule, gate
+from agentstack_processors.security.rules import Rule
 from agentstack_processors.security.ruleset import Hit, RuleSet
+from agentstack_processors.security.stems import expression
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def found(rules: RuleSet, text: str) -> list[Hit]:
 def _why(rule: Rule, text: str) -> str:
     folded = fold(text)
     for group in rule.stems:
-        if not any(re2.search(gate(stem), folded) for stem in group):
+        if not any(re2.search(expression(stem), folded) for stem in group):
             return f"is not found: none of the stems {', '.join(group[:6])} occurs in it"
     return "is not found: the pattern does not match (it sees the text in lower case, folded)"
 
