@@ -78,7 +78,7 @@ def test_one_stem_answers_all_questions_it_is_part_of() -> None:
 class Exhausted:
     """An automaton that has no memory left for its states."""
 
-    def Match(self, data: bytes) -> None:  # noqa: N802 - RE2's name
+    def Match(self, data: bytes) -> None:
         del data
 
 
