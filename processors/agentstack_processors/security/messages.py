@@ -49,6 +49,8 @@ _ANSWERS = ("response", "result", "output", "content")
 _LISTS = ("messages", "contents", "generations", "choices", "candidates", "chat_history", "history")
 _DEEPEST = 24
 _MOST_LEAVES = 20_000
+_OPENING = frozenset(("{", "["))
+_NO_NAMES = frozenset(("", "type"))
 _SHORTEST = 4
 _MEMO = 16_384
 
@@ -77,7 +79,17 @@ def flat(value: Any) -> str:
         if value[:1] not in ("{", "[", '"'):
             return value
         return _remembered(value) if len(value) <= _MEMO else _flattened(value)
-    return _joined(value)
+    return _usual(value) if type(value) is dict else _joined(value)
+
+
+def _usual(value: dict[str, Any]) -> str:
+    """Arguments are a few plain values more often than not."""
+    lines = []
+    for key, member in value.items():
+        if type(member) is not str or member[:1] in _OPENING or key in _NO_NAMES:
+            return _joined(value)
+        lines.append(f"{key}: {member}")
+    return "\n".join(lines)
 
 
 @lru_cache(maxsize=1024)
@@ -117,6 +129,40 @@ def _lines(value: Any, name: str, lines: list[str], depth: int) -> None:
             _lines(member, name, lines, depth + 1)
     elif value is not None:
         lines.append(f"{name}: {value}" if name else str(value))
+
+
+def usual(message: Any) -> Said | None:
+    """The usual message, one part by a known speaker: most of every history, told apart quickly.
+
+    None where `read` has to look closer.
+    """
+    if type(message) is not dict:
+        return None
+    parts, role = message.get("parts"), message.get("role")
+    if type(parts) is not list or len(parts) != 1 or type(role) is not str:
+        return None
+    part = parts[0]
+    speaker = ROLES.get(role)
+    if speaker is None or type(part) is not dict or "tool_calls" in message:
+        return None
+    return _usual_part(part, speaker)
+
+
+def _usual_part(part: dict[str, Any], speaker: Scope) -> Said | None:
+    tool: Any = ""
+    text: Any = None
+    kind = part.get("type")
+    if kind == "text":
+        text = part.get("content")
+        if speaker == "tool_output" and type(text) is str:
+            text = flat(text)
+    elif kind == "tool_call" and "function" not in part:
+        speaker, tool, given = "tool_input", part.get("name"), part.get("arguments")
+        text = flat(given) if given and type(tool) is str and tool else None
+    elif kind == "tool_call_response" and "name" not in part and "toolName" not in part:
+        speaker, given = "tool_output", part.get("response")
+        text = flat(given) if given else None
+    return Said(speaker, text, tool) if type(text) is str and text else None
 
 
 def read(value: Any, scope: Scope) -> list[Said]:
@@ -298,4 +344,4 @@ def _answer(part: dict[str, Any], said: list[Said]) -> None:
             return
 
 
-__all__ = ["ROLES", "Said", "decode", "flat", "read"]
+__all__ = ["ROLES", "Said", "decode", "flat", "read", "usual"]

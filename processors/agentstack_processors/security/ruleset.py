@@ -58,6 +58,13 @@ class Tried:
 
         Offsets are bytes. Some that are negated or quoted would else hide the one that is meant.
         """
+        search = self.pattern.search
+        for first, stop in places:  # most rules that are tried find nothing
+            if search(data, first, stop) is not None:
+                return self._hits(data, places)
+        return iter(())
+
+    def _hits(self, data: bytes, places: Sequence[tuple[int, int]]) -> Iterator[Hit]:
         everywhere = (self._spans(data, *place) for place in places)
         spans = list(islice(chain.from_iterable(everywhere), MATCHES))
         if len(spans) == MATCHES:
@@ -87,32 +94,35 @@ class _Wanted:
 
     Args:
         tried: The rules.
+        first: The first bit that is theirs.
     """
 
-    def __init__(self, tried: Sequence[Tried]) -> None:
+    def __init__(self, tried: Sequence[Tried], first: int) -> None:
         self.tried = tried
+        self._first = first
         self._ranks = max((len(each.rule.stems) for each in tried), default=0)
-        self._row = (1 << len(tried)) - 1
+        self._row: Bits = (1 << len(tried)) - 1
         self._unasked: Bits = 0  # ranks that a rule has no group for
         for number, each in enumerate(tried):
             for rank in range(len(each.rule.stems), self._ranks):
                 self._unasked |= 1 << rank * len(tried) + number
-        self.end = self._ranks * len(tried)
+        self.end = first + self._ranks * len(tried)
 
     def questions(self) -> dict[int, tuple[str, ...]]:
         """The stems of which one must occur, by the bit that says so."""
         return {
-            rank * len(self.tried) + number: group
+            self._first + rank * len(self.tried) + number: group
             for number, each in enumerate(self.tried)
             for rank, group in enumerate(each.rule.stems)
         }
 
-    def by(self, found: Bits) -> Bits:
+    def by(self, found: Bits) -> Iterator[int]:
         """The rules, by number, of which every group is among what was found."""
-        answered, wanted = found | self._unasked, self._row
-        for rank in range(self._ranks):
-            wanted &= answered >> rank * len(self.tried)
-        return wanted
+        answered, wanted = found >> self._first | self._unasked, self._row
+        for _ in range(self._ranks):
+            wanted &= answered
+            answered >>= len(self.tried)
+        return numbers(wanted)
 
 
 class RuleSet:
@@ -125,15 +135,15 @@ class RuleSet:
     def __init__(self, rules: Sequence[Rule]) -> None:
         self.rules = tuple(rules)
         heaviest = [_tried(rule) for rule in sorted(rules, key=lambda each: -each.weight)]
-        heaviest.sort(key=lambda each: each.rule.view != "text")
-        self._tried = tuple(heaviest)
-        self._folded = sum(each.rule.view == "text" for each in heaviest)
-        self._wanted = _Wanted(self._tried)
+        self._text = _Wanted([each for each in heaviest if each.rule.view == "text"], 0)
+        raw = [each for each in heaviest if each.rule.view == "raw"]
+        self._raw = _Wanted(raw, self._text.end)
         shaped = [decoder for decoder in DECODERS if decoder.shapes[0]]
-        self._decoders = [(each, 1 << self._wanted.end + n) for n, each in enumerate(shaped)]
+        self._decoders = [(each, 1 << self._raw.end + n) for n, each in enumerate(shaped)]
         self._foreign = [decoder for decoder in DECODERS if not decoder.shapes[0]]
-        shapes = {self._wanted.end + n: each.shapes for n, each in enumerate(shaped)}
-        self._stems = Stems(self._wanted.questions(), shapes)
+        shapes = {self._raw.end + n: each.shapes for n, each in enumerate(shaped)}
+        questions = self._text.questions() | self._raw.questions()
+        self._stems = Stems(questions, shapes)
         self._survey = Stems({number: [stem] for number, stem in enumerate(_SURVEY)})
 
     def suspicion(self, part: str) -> int:
@@ -154,22 +164,18 @@ class RuleSet:
         places = pieces(size)
         if len(places) == 1:
             found = self._stems.found(folded)
-            return [(self._tried[n], places, size) for n in self._of_text(found)], found
+            return [(self._text.tried[n], places, size) for n in self._text.by(found)], found
         where: dict[int, list[tuple[int, int]]] = {}
         everything = 0
         for place in places:
             found = self._stems.found(folded[slice(*place)])
             everything |= found
-            for number in self._of_text(found):
+            for number in self._text.by(found):
                 _joined(where.setdefault(number, []), place)
         return [
-            (self._tried[number], spots, sum(end - start for start, end in spots))
+            (self._text.tried[number], spots, sum(end - start for start, end in spots))
             for number, spots in sorted(where.items())
         ], everything
-
-    def _of_text(self, found: Bits) -> Iterator[int]:
-        """The rules that read folded text and are asked for, by number."""
-        return numbers(self._wanted.by(found) & (1 << self._folded) - 1)
 
     def hits(self, folded: bytes) -> Iterator[Hit]:
         """What rules find in a folded reading, UTF-8; offsets are bytes."""
@@ -178,7 +184,7 @@ class RuleSet:
 
     def prepare(self) -> None:
         """Try each rule on texts it finds: RE2 puts off half of its work until then."""
-        for tried in self._tried:
+        for tried in (*self._text.tried, *self._raw.tried):
             for text in tried.rule.matches:
                 data = (fold(text) if tried.rule.view == "text" else text).encode(
                     "utf-8", "replace"
@@ -189,8 +195,8 @@ class RuleSet:
     def raw_hits(self, raw: str, found: Bits) -> Iterator[Hit]:
         """What rules find in the text as it was sent; offsets are bytes."""
         data, plain = b"", raw.isascii()
-        for number in numbers(self._wanted.by(found) >> self._folded):
-            tried = self._tried[self._folded + number]
+        for number in self._raw.by(found):
+            tried = self._raw.tried[number]
             if plain and tried.rule.needs == "non-ascii":
                 continue
             data = data or raw.encode("utf-8", "replace")
@@ -198,7 +204,7 @@ class RuleSet:
 
     def decoders(self, found: Bits, *, ascii_only: bool) -> Iterator[Decoder]:
         """The decoders worth trying."""
-        if found >> self._wanted.end:
+        if found >> self._raw.end:
             for decoder, bit in self._decoders:
                 if found & bit:
                     yield decoder

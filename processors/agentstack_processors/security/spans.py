@@ -192,7 +192,8 @@ class SpanJudge:
         if known is not None:
             one.outcome.alerts = list(known)
             return
-        alerts = [*_of_texts(span, judged, state), *self.watch.observe(span, judged, cost(span))]
+        seen = self.watch.observe(span, judged, cost(span), state)
+        alerts = [*_of_texts(span, judged, state), *seen]
         if one.outcome.unjudged:
             alerts.append(_unjudged(span, one.outcome.unjudged, len(one.texts)))
         self.watch.keep(state, one.key, tuple(alerts))

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from agentstack_processors.otlp.opened import OpenEvent, OpenSpan
 from agentstack_processors.security.fields import EVENTS, MESSAGE_KEYS, Field, field_of
-from agentstack_processors.security.messages import ROLES, decode, flat, read
+from agentstack_processors.security.messages import ROLES, decode, flat, read, usual
 from agentstack_processors.security.verdict import Scope
 from agentstack_processors.semconv.attributes import FUNCTION_NAME
 
@@ -189,12 +189,8 @@ class _Reader:
             self._said(key, message, scope, output)
 
     def _said(self, key: str, message: Any, scope: Scope, output: bool) -> None:
-        known = _plain(message)
-        if known is not None:
-            speaker, text = known
-            self._add(text, speaker, key, "", output)
-            return
-        for said in read(message, scope):
+        known = usual(message)
+        for said in (known,) if known is not None else read(message, scope):
             self._add(said.text, said.scope, key, said.tool, output)
 
     def _dumped(self, key: str, text: str, field: Field) -> None:
@@ -253,23 +249,6 @@ class _Reader:
             value = {"role": scope, "content": value}
         for said in read(value, scope):
             self._add(said.text, said.scope, where, said.tool, output)
-
-
-def _plain(message: Any) -> tuple[Scope, str] | None:
-    """The usual message, one text part: most of every history, told apart quickly."""
-    if type(message) is not dict:
-        return None
-    parts, role = message.get("parts"), message.get("role")
-    if type(parts) is not list or len(parts) != 1 or type(role) is not str:
-        return None
-    (part,) = parts
-    speaker = ROLES.get(role)
-    if speaker is None or type(part) is not dict or part.get("type") != "text":
-        return None
-    text = part.get("content")
-    if type(text) is not str or not text or "tool_calls" in message:
-        return None
-    return speaker, flat(text) if speaker == "tool_output" else text
 
 
 __all__ = ["MODEL_OPERATIONS", "Prefixes", "SpanText", "ran", "texts_of", "tool_of"]

@@ -152,9 +152,17 @@ class TraceWatch:
         span: OpenSpan,
         judged: Sequence[tuple[SpanText, Verdict]],
         cost: float | None = None,
+        state: TraceState | None = None,
     ) -> list[Alert]:
-        """What `span` shows together with the spans of its trace before it."""
-        state = self.state(span)
+        """What `span` shows together with the spans of its trace before it.
+
+        Args:
+            span: The span.
+            judged: Its texts that are new, and what was found in them.
+            cost: What it cost in US dollars, where known.
+            state: What `state` gives, where it was asked already.
+        """
+        state = state or self.state(span)
         where = Where.of(span)
         alerts: list[Alert] = [
             where.alert(
