@@ -33,16 +33,20 @@ from __future__ import annotations
 
 from agentstack_processors.redaction.patterns import (
     abroad,
+    calls,
+    commands,
     contacts,
     credentials,
     documents,
     identity,
     money,
+    pairs,
     services,
     settings,
     spoken,
     tables,
     tokens,
+    told,
 )
 from agentstack_processors.redaction.patterns.row import Pattern
 
@@ -60,6 +64,10 @@ PATTERNS: tuple[Pattern, ...] = (
     *spoken.ROWS,
     *abroad.ROWS,
     *settings.ROWS,
+    *commands.ROWS,
+    *calls.ROWS,
+    *pairs.ROWS,
+    *told.ROWS,
     *tables.ROWS,
 )
 NAMES: frozenset[str] = frozenset(pattern.name for pattern in PATTERNS)

@@ -38,7 +38,7 @@ _SIGN = (
 )
 # The rest of the name, the sign, a quote perhaps, the value.
 PASSWORD = re.compile(
-    r"(?i:passw(?:or)?ds?|passwort|passphrase|passcode|pwd|pass|contrase(?:ñ|n)a|wachtwoord|senha|passe)"
+    r"(?i:passw(?:or)?ds?|passwort|passphrase|passcode|pwd|pass(?!w(?:or)?d)|contrase(?:ñ|n)a|wachtwoord|senha|passe)"
     r"(?![_\- ]?(?i:chang|length|min|max|field|reset|polic|expir|count|hint|url|file|path|type|date"
     r"|updat|creat|last|hash|valid|encrypt|requir|strength|prompt|label|input|manag))"
     rf"(?:[_\-]?[A-Za-z0-9]{{1,12}}){{0,2}}(?![A-Za-z0-9])(?P<sign>{_SIGN})\*{{0,2}}"
@@ -101,16 +101,23 @@ def _is_password(text: str, match: re.Match[str], group: int) -> int:
     head = text[match.start() : begin]
     if _assigns(value) or not _is_given(text, match) or values.is_passed(head, value):
         return 0
+    if "=" not in sign and values.is_thing(value.rstrip(".,:!?")):
+        return 0  # "pass: GPT4All"
     spoken = not _FLAG.search(text, max(0, match.start() - 24), match.start()) and (
         sign.isspace() or _SPOKEN.search(sign) is not None or _WEAK.match(sign) is not None
     )
     if group == 2:
         fine = " " not in value.strip() and not _is_dull(value)
         plain = (
-            values.is_mixed(value) or values.is_phrase(value) or _settled(text, match, head, value)
+            values.is_mixed(value)
+            or values.is_phrase(value)
+            or _settled(text, match, head, value)
+            or _outright(text, match, sign, value)
         )
         return match.end(2) if fine and plain and (not spoken or _quoted(value)) else 0
-    value = _NEXT_PARAMETER.split(value, maxsplit=1)[0].rstrip(".,:!?" if spoken else ".,:?*")
+    value = _NEXT_PARAMETER.split(value, maxsplit=1)[0].rstrip(".,:" if spoken else ".,:?*")
+    if spoken and _SENTENCE_ENDS.match(text, begin + len(value)):
+        value = value.rstrip("!?")
     end = begin + len(value)
     if (
         len(value) < 4
@@ -122,7 +129,8 @@ def _is_password(text: str, match: re.Match[str], group: int) -> int:
     if spoken:
         return end if _is_spoken(text, match, value) else 0
     fine = (values.is_mixed(value) and len(value) >= 5) or values.is_phrase(value)
-    return end if fine or _settled(text, match, head, value) else 0
+    fine = fine or _settled(text, match, head, value)
+    return end if fine or _beside_a_login(text, match, value) else 0
 
 
 def _is_spoken(text: str, match: re.Match[str], value: str) -> bool:
@@ -136,6 +144,28 @@ def _is_spoken(text: str, match: re.Match[str], value: str) -> bool:
     if _PASS_TO.match(text[start : match.end("sign")]):
         return False  # "pass on my regards to …"
     return values.is_strong(value, bare=bare)
+
+
+_SENTENCE_ENDS = re.compile(r"[ ]+[A-Z]|\s*\Z|\s*\n")
+_LOGIN = re.compile(
+    r"(?i:user(?:[_ ]?(?:name|id))?|uid|login|account|e-?mail|benutzer|usuario)[\"']?[ \t]{0,3}[:=]"
+    r"[ \t]{0,3}[^\s:=]{2,64}[\s,;|]{1,12}[\"']?[A-Za-z_.\-]{0,16}\Z"
+)
+
+
+def _beside_a_login(text: str, match: re.Match[str], value: str) -> bool:
+    """Letters alone behind who logs in with them: `user=root` and, below, `password=…`."""
+    if not values.is_said_outright(value) or match["sign"].strip("\"' \t") not in ("=", ":"):
+        return False
+    return _LOGIN.search(text, max(0, match.start() - 96), match.start()) is not None
+
+
+def _outright(text: str, match: re.Match[str], sign: str, value: str) -> bool:
+    """`password = "…"`, letters alone: quoted, assigned, and not what passwords are said to be."""
+    if sign.strip() not in ("=", ":=") and not _beside_a_login(text, match, value):
+        return False
+    name = _named(text, match).lower()
+    return name.endswith(("password", "passwd", "pwd", "pass")) and values.is_said_outright(value)
 
 
 _ENVIRONMENT_PASSWORD = re.compile(r"[A-Z0-9]+_(?:[A-Z0-9]+_)*PASS[A-Z]*\Z")
@@ -248,7 +278,7 @@ def _is_named(text: str, match: re.Match[str], value: str) -> bool:
         return len(value) >= 16 and values.has_digit(value) and values.is_drawn(value)
     if name == "key" and not sign.isspace():
         return _is_key(text, start, value)
-    if name == "key" and _THE.search(text, max(0, start - 16), start):
+    if name == "key" and _THE.search(text, max(0, start - 24), start):
         return _is_tangled(value) and len(value) >= 24 and "/" not in value
     if not names.is_secret(name):
         return names.is_login(name, match["value"])
@@ -270,7 +300,11 @@ def _is_key(text: str, start: int, value: str) -> bool:
 
 # Tokens of a parser or a list.
 _NOT_OURS = re.compile(r"(?i:unexpected|cursor|invalid|next|page|sync|csrf)[ ]\Z")
-_THE = re.compile(r"(?<![a-z])(?i:the|my|our|your|this|new|old|leaked) \Z")
+_THE = re.compile(
+    r"(?<![a-z])(?i:the|my|our|your|this|new|old|leaked"
+    r"|(?:authenticate|log in|logged in|sign) with)"
+    r" \Z"
+)
 _IN_QUERIES = ("key", "auth", "appid", "sig")
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from agentstack_processors.redaction import validators
 from agentstack_processors.redaction.entropy import random_looking
 from agentstack_processors.redaction.keys import SECRET_WORDS, is_folder, names_a_secret
-from agentstack_processors.redaction.patterns import assignments, values
+from agentstack_processors.redaction.patterns import assignments, pairs, values
 from agentstack_processors.redaction.patterns.row import Match, Pattern, Span, at_literals, at_words
 from agentstack_processors.redaction.reading import Reading
 
@@ -86,11 +86,6 @@ def _in_url(pattern: Pattern, reading: Reading) -> Iterator[Span]:
             yield match.start() + 3, match.end(1)
         else:
             yield scheme.start(), rest.end()
-
-
-def _paired(match: Match) -> bool:
-    """`credentials: admin / …`: the second has to look like nothing but a password."""
-    return values.is_strong(match[1].rstrip(".,:!?")) and not values.is_dull(match[1])
 
 
 _SESSIONS = ("phpsessid=", "jsessionid=", "asp.net_sessionid=", "_session=", "connect.sid=")
@@ -198,7 +193,11 @@ ROWS: tuple[Pattern, ...] = (
     ),
     Pattern(
         "URL_CREDENTIALS",
-        re.compile(r"://[^\s/:@\"'<>\\?#]{0,64}:([^\s/@\"'<>\\]{3,128})@[A-Za-z0-9\[$]"),
+        re.compile(
+            r"://[^\s/:@\"'<>\\?#]{0,64}:"
+            r"([^\s/@\"'<>\\]{3,128}|[^\s/@\"'<>\\]{1,64}(?:@[^\s/@\"'<>\\]{0,64}){1,3})"
+            r"@[A-Za-z0-9\[$]"
+        ),
         literals=("://",),
         accept=_url,
         search=_in_url,
@@ -281,28 +280,17 @@ ROWS: tuple[Pattern, ...] = (
         "PASSWORD",
         re.compile(
             r"(?i:pw)(?:(?<![A-Za-z0-9]pw)|(?<=bindpw)|(?<=rootpw)|(?<=userpw)|(?<=sslpw))"
-            r"[:=][ \t]{0,3}[\"'`]?([^\s\"'`,;<>{}()\[\]|]{6,64})"
+            r"(?:[:=][ \t]{0,3}|[ \t]is[ \t])[\"'`]?([^\s\"'`,;<>{}()\[\]|]{6,64})"
         ),
-        literals=("pw:", "pw=", "PW:", "PW=", "Pw:", "Pw="),
+        literals=("pw:", "pw=", "PW:", "PW=", "Pw:", "Pw=", "pw is ", "PW is "),
         group=1,
-        accept=_paired,
-    ),
-    Pattern(
-        "PASSWORD",
-        re.compile(
-            r"(?i:cred(?:ential)?s|logins?)[\"*]{0,3}(?:(?:[ \t]?[:=]|[ \t](?:are|is))[ \t]{1,2}"
-            r"[A-Za-z0-9_.@\-]{2,40}[ ]?[:/][ ]?|[ \t][A-Za-z0-9_.@\-]{2,40}:)"
-            r"([^\s\"'`,;<>{}()\[\]|]{6,64})"
-        ),
-        words=(b"creds", b"credentials", b"login"),
-        group=1,
-        accept=_paired,
-        search=at_words,
+        accept=pairs.is_second,
     ),
     Pattern(
         "PASSWORD",  # SQL
         re.compile(
-            r"(?i:identified\s{1,4}(?:with\s{1,4}\S{1,40}\s{1,4})?by)\s{1,4}(?i:password\s{1,4})?'([^'\s]{4,128})'"
+            r"(?i:identified\s{1,4}(?:with\s{1,4}\S{1,40}\s{1,4})?by)\s{1,4}(?i:password\s{1,4})?[\"']"
+            r"([^'\"\s]{4,128})[\"']"
         ),
         words=(b"identified-",),
         group=1,
@@ -340,7 +328,8 @@ ROWS: tuple[Pattern, ...] = (
     Pattern(
         "PASSWORD",
         re.compile(
-            r"(?i:passphrase)(?:[\"']?[ \t]{0,3}[:=]| is:?)[ \t]{0,3}[\"'`]?"
+            r"(?i:passphrase)(?:[ \t](?:for|of|to|on)(?:[ \t][A-Za-z0-9\-]{1,16}){1,4}?)?"
+            r"(?:[\"']?[ \t]{0,3}[:=]| is:?)[ \t]{0,3}[\"'`]?"
             r"((?:[a-z]{3,12} ){3,7}[a-z]{3,12})(?:[\"'`]|[ \t]{0,3}(?:\n|\Z))"
         ),
         words=(b"passphrase",),
@@ -373,6 +362,12 @@ ROWS: tuple[Pattern, ...] = (
         words=(b"contribsys--com",),
         group=1,
         search=at_words,
+    ),
+    Pattern(
+        "SECRET",  # of services for weather and the like
+        re.compile(r"appid=(?<=[?&]appid=)([0-9a-f]{32})(?![0-9A-Za-z])"),
+        literals=("appid=",),
+        group=1,
     ),
     Pattern(
         "SECRET",  # signed addresses

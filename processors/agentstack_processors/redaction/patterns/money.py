@@ -68,9 +68,7 @@ def _iban(pattern: Pattern, reading: Reading) -> Iterator[Span]:
 @lru_cache(maxsize=64)  # there are a dozen lengths
 def _of_size(size: int) -> re.Pattern[str]:
     """`size` letters and digits, each with a gap before it or not."""
-    return re.compile(
-        rf"[A-Za-z0-9](?:[ \u00a0\u202f\-]?[A-Za-z0-9]){{{size - 1}}}(?![A-Za-z0-9])"
-    )
+    return re.compile(rf"[A-Za-z0-9](?:[ \u00a0\u202f\-]?[A-Za-z0-9]){{{size - 1}}}(?![A-Za-z0-9])")
 
 
 def _end(text: str, start: int, size: int) -> int:

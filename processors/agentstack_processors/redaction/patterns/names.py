@@ -37,6 +37,7 @@ _PUBLIC_NAME = re.compile(
     r"|idempotency|dedup(?:lication)?|kms|kms_?master|arn|answer|metric|label|tag|field|attribute"
     r"|column|sql|item|record|entity|file|path|range|context|message|event|trace|span|lookup"
     r"|join)_?keys?\Z"
+    r"|(?:existing|pull|tls|ref)_?secrets?\Z"
     r"|(?:^|_)(?:next|next_?page|page|previous|prev|continuation|continue|sync|cursor|cancellation"
     r"|resume|pagination"
     r"|csrf|xsrf|csrf_?middleware|verification|public|device|push|lex|parser?|current|last"
@@ -64,14 +65,13 @@ def name_at(text: str, start: int) -> str:
 
 # What makes a token or a key one of a parser, a list, a table: `unexpected token`, `public key`.
 _OF_OTHERS = (
-    "api version",
-    *(
-        "unexpected invalid cursor page next public primary foreign partition sort cache object row"
-        " hash index idempotency host kms csrf xsrf verification answer product pad eos bos end"
-        " stop keyboard pagination continuation previous sync device push each per first last"
-        " registry s3 redis route routing shard bucket composite legend musical"
-    ).split(),
-)
+    "unexpected", "invalid", "cursor", "page", "next", "public", "primary", "foreign", "partition",
+    "sort", "cache", "object", "row", "hash", "index", "idempotency", "host", "kms", "csrf",
+    "xsrf", "verification", "answer", "product", "pad", "eos", "bos", "end", "stop", "keyboard",
+    "pagination", "continuation", "previous", "sync", "device", "push", "each", "per", "first",
+    "last", "registry", "s3", "redis", "route", "routing", "shard", "bucket", "composite",
+    "legend", "musical", "api version",
+)  # fmt: skip
 # What makes a mere `key` one for secrets: `api: {key: …}`, `login(key=…)`.
 _UNDER = re.compile(
     r"(?i:(?:api|auth|secrets?|credentials?|login|account)(?:[\"'\]]{0,2}[ \t]{0,2}"

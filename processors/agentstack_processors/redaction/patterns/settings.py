@@ -44,15 +44,17 @@ def _is_set(match: Match) -> bool:
     value, ends = match[1], text[match.end() : match.end() + 1]
     opens = text[match.start(1) - 1]
     ended = ends in (opens if opens in "\"'`" else _ENDS) or opens == "["
-    if not ended or not values.is_marked(value):
+    if not ended or not (values.is_marked(value) or (opens in "\"'`" and value.count("-") > 2)):
         return False  # soon said, and true of most
     name = names.name_at(text, start)
     if not (names.is_secret(name) or (name == "key" and names.is_under(text, start))):
         return False
     if names.is_of_others(text, start) or values.is_run_of_assignments(value):
         return False
-    if values.is_uuid(value):
-        return opens in "\"'`[" and name not in _PLAIN
+    quoted = opens in "\"'`"
+    if values.is_uuid(value) or (quoted and values.is_phrase(value)):
+        named = name not in _PLAIN if values.is_uuid(value) else _SIGNING.search(name) is not None
+        return named and (quoted or opens == "[")
     if _PLACE.match(value) is not None or (name == "token" and values.is_piece(text, match.end())):
         return False
     return is_chosen(value, bare=name in _PLAIN or not _IS_NAME.match(name))
@@ -61,6 +63,11 @@ def _is_set(match: Match) -> bool:
 _IS_NAME = re.compile(r"[a-z0-9]+_[a-z0-9_]+\Z|secret\Z")
 
 
+# Names of what things are signed with, for which people take four words.
+_SIGNING = re.compile(
+    r"(?:session|jwt|cookie|signing|encryption|hash|app|flask|auth|rails|webhook|hmac|hash|token)_"
+    r"(?:secret|key|secret_key|secret_key_base)\Z|secret_key(?:_base)?\Z"
+)
 _ENDS = " \t\r\n;,&`\"'\\"  # behind a value without quotes
 
 
@@ -71,11 +78,6 @@ def _argument(match: Match) -> bool:
 
 
 _PLACE = re.compile(r".*\.[A-Za-z]{2,5}\Z|[^@]+@[^@]+\.[a-z]+\Z|.*[/:].*")
-
-
-def _command(match: Match) -> bool:
-    value = match[1]
-    return values.is_mixed(value) and not values.is_dull(value)
 
 
 def _not_dull(match: Match) -> bool:
@@ -134,16 +136,6 @@ _ABOUT_SECRETS = frozenset(
     )
 )  # fmt: skip
 
-
-def _row(words: tuple[bytes, ...], regex: str) -> Pattern:
-    """What a command takes: letters with digits or signs."""
-    return Pattern(
-        "PASSWORD", re.compile(regex), words=words, group=1, accept=_command, search=at_words
-    )
-
-
-_TAKEN = r"[\"']?((?!-)[^\s\"'`$<{\[][^\s\"'`<{\[]{4,127})"
-_WITHIN = r"\s(?:[^\n|;&]{0,120}?\s)??"
 
 ROWS: tuple[Pattern, ...] = (
     Pattern(
@@ -204,25 +196,5 @@ ROWS: tuple[Pattern, ...] = (
         words=(b"secrets", b"credentials", b"api-keys", b"apikeys"),
         search=_contained,
         whole=True,
-    ),
-    _row((b"redis-cli",), rf"(?i:redis-cli){_WITHIN}-a[ =]{{0,2}}{_TAKEN}"),
-    _row((b"az-login",), rf"(?i:az[ \t]login){_WITHIN}-p[ \t]{_TAKEN}"),
-    _row((b"ldap",), rf"(?i:ldap)[a-z]{{3,10}}{_WITHIN}-w[ \t]{_TAKEN}"),
-    _row(
-        (b"htpasswd",),
-        r"(?i:htpasswd)[ \t]-[A-Za-z]{0,4}b[A-Za-z]{0,3}[ \t]\S{1,80}[ \t]\S{1,40}[ \t]" + _TAKEN,
-    ),
-    _row(
-        (b"password-0-", b"secret-0-", b"key-0-"),
-        rf"(?i:password|secret|key)[ \t][0-9][ \t]{_TAKEN}",
-    ),
-    _row(
-        (b"requirepass", b"masterauth", b"rootpw"),
-        rf"(?i:requirepass|masterauth|rootpw)[ \t]{_TAKEN}",
-    ),
-    _row(
-        (b"echo-",),
-        rf"(?i:echo)[ \t](?:-[en]{{1,2}}[ \t])?{_TAKEN}[\"']?[ \t]?\|[ \t]?"
-        r"(?:sudo[ \t]-S|[^\n|]{0,80}--password-stdin|passwd[ \t]--stdin)",
     ),
 )  # fmt: skip

@@ -26,7 +26,8 @@ _IS = (
     r"|jest|to jest|\u00e4r|er|on|olarak)"
 )
 GIVES = (
-    rf"(?:[ \t]{{0,3}}(?::|=)[ \t]{{0,3}}|[ \t]{{1,3}}{_IS}(?:[ \t]?:)?[ \t]{{1,3}}"
+    rf"(?:[ \t]{{0,3}}(?::|=)[ \t]{{0,3}}|(?:'|\u2019)s[ \t]{{1,3}}"
+    rf"|[ \t]{{1,3}}{_IS}(?:[ \t]?:)?[ \t]{{1,3}}"
     r"|[ \t]{0,2}(?:->|=>|~|[\u2192\u21d2\u2014\u2013\u2026]|(?<=[ \t])(?:-{1,2}|\|))[ \t]{0,3}"
     r"|[ \t]{0,3}[:=]?[ \t]{0,4}\r?\n(?:[\s>]{0,24}[`\-=]{3,40}[a-z]{0,8}\r?\n)?[ \t\r\n>]{0,24})"
 )
@@ -80,7 +81,8 @@ _ADDRESS = re.compile(
 _PATH, _SIGNS = re.compile(r"[/:]"), re.compile(r"[!#$%^&*?]")
 _HEX = re.compile(r"(?:0x)?[0-9a-fA-F\-]+\Z")
 _SPECIFIC = re.compile(
-    r"(?i:(?<![a-z])(?:api|access|secret|private|auth|token|license|app|client"
+    r"(?i:(?<![a-z])(?:api|access|secret|private|auth|token|license|app|client|encryption|decryption"
+    r"|signing|webhook"
     r"|(?:my|our|mon|ma|mi|mein(?:e[mnrs]?)?|moj[ae]?)(?![a-z])))"
 )
 # "our key partner is", "the secret ingredient is": what is key or secret is no key.
@@ -100,15 +102,8 @@ def is_password(value: str) -> bool:
         return False
     if values.is_thing(value):
         return False
-    return (values.is_strong(value) or _is_invented(value)) and not values.is_uuid(value)
-
-
-# Two words in one, as nobody writes who means what they say: `ThunderBamboo`.
-_INVENTED = re.compile(r"[A-Z][a-z]{3,9}[A-Z][a-z]{3,9}\Z")
-
-
-def _is_invented(value: str) -> bool:
-    return _INVENTED.match(value) is not None and values.are_chosen(value.lower())
+    odd = values.is_two_words(value) or values.is_odd_case(value)
+    return (odd or values.is_strong(value)) and not values.is_uuid(value)
 
 
 def _said_password(match: Match) -> bool:
@@ -118,14 +113,23 @@ def _said_password(match: Match) -> bool:
     if text[start - 1 : start].isalnum() or names.is_of_others(text, start):
         return False
     between = text[start : match.start(1)]
-    if NOT_GIVEN.search(between) is not None or _PASS_ON.match(between):
+    if NOT_GIVEN.search(_ABOUT.sub("", between)) is not None or _PASS_ON.match(between):
         return False
     if values.is_passed(between, match[1]) or _KEYWORD.search(text, max(0, start - 12), start):
         return False
-    # "Password for bob@host2:" asks for one
-    return text[match.end() : match.end() + 1] != ":" and is_password(match[1])
+    # password: readInput, of an object; "Password for bob@host2:" asks for one; VARCHAR2(30)
+    named = between.rstrip(" \t\"'`*").endswith(":") and _NAMED.match(match[1]) is not None
+    ends = text[match.end() : match.end() + 1]
+    return not named and ends not in (":", "(") and is_password(match[1])
 
 
+_NAMED = re.compile(r"[a-z]+[A-Z][a-z]+\Z")
+# Whose password it is, or where it lets in; what is set anew is given, too.
+_ABOUT = re.compile(
+    r"(?i:[ ](?:for|on|of|at|in)(?: [\w.\-']+){0,3}?"
+    r" (?:users?|accounts?|host|file|bucket|endpoint)\b"
+    r"|[ ]reset(?= (?:back )?to |, ))"
+)
 _PASS_ON = re.compile(r"(?i:pass[ \t])(?i:.*\bto\b)")
 _KEYWORD = re.compile(r"(?i:palabras?[ \-])\Z")  # … clave
 
@@ -171,7 +175,13 @@ _VALUE_BEFORE = re.compile(
 _LOOK_BACK = 100  # characters, of which the gate reads a little more
 
 
-_SAYING = re.compile(r"(?:\b(?i:as|is|are)|<-+|\u2190)(?= [a-z '\u2019]{2,40}\Z)")
+_SAYING = re.compile(
+    r"(?:\b(?i:as|is|are)|<-+|\u2190|[(\u2014\u2013\-,] ?(?:that|this|it))"
+    r"(?=(?:['\u2019]s)? (?:[a-z '\u2019]{2,40})?\Z)"
+)
+
+
+_WHAT = r"(?i:api[ _\-]?key|password|passphrase|passcode|key|token|secret)"
 
 
 def _sayings(pattern: Pattern, reading: Reading) -> Iterator[Span]:
@@ -194,12 +204,14 @@ def _said_before(pattern: Pattern, reading: Reading) -> Iterator[Span]:
         before = _VALUE_BEFORE.search(text, max(0, start - _LOOK_BACK), start)
         if before is None:
             continue
-        value, secret = before[1], match[0].lower()
-        spoken = "pass" in secret
-        if (is_password(value) if spoken else is_key(value, named=True)) and (
-            not spoken or values.is_strong(value, bare=True)
-        ):
+        value, spoken = before[1], "pass" in match[0].lower()
+        if _is_password_before(value) if spoken else is_key(value, named=True):
             yield before.span(1)
+
+
+def _is_password_before(value: str) -> bool:
+    odd = values.is_odd_case(value.rstrip(_TAIL)) or values.is_two_words(value.rstrip(_TAIL))
+    return is_password(value) and (odd or values.is_strong(value, bare=True))
 
 
 ROWS: tuple[Pattern, ...] = (
@@ -250,10 +262,11 @@ ROWS: tuple[Pattern, ...] = (
     Pattern(
         "SECRET",  # `…` is my API key; use … as the password; … <- that is the token
         re.compile(
-            r"(?i:as|is|are|<-+|\u2190)[ \t]"
-            r"(?:(?i:my|the|your|our|a|an|that(?:'|\u2019)?s|this is)[ \t]){1,3}"
-            r"(?i:[a-z]{1,12}[ \t]){0,2}"
-            r"(?i:api[ _\-]?key|password|passphrase|passcode|key|token|secret)(?![A-Za-z0-9_])"
+            r"(?:(?:(?i:as|is|are|<-+|\u2190)[ \t](?:(?i:my|the|your|our|his|her|its|their|a|an"
+            r"|that(?:'|\u2019)?s|this is)[ \t]){1,3}"
+            r"|[(\u2014\u2013\-,][ \t]?(?i:(?:that|it)(?:'|\u2019)?s|this is|that is)[ \t]"
+            r"(?:(?i:my|the|your|our|his|her|its|their)[ \t])?)(?i:[a-z]{1,12}[ \t]){0,2}"
+            rf"{_WHAT}|(?i:as)[ \t]{_WHAT})(?![A-Za-z0-9_])"
         ),
         words=(b"password", b"passphrase", b"passcode", b"key", b"token", b"secret"),
         search=_said_before,

@@ -31,7 +31,7 @@ _MEASURED = re.compile(
     r"|start|end|weight|tf|idf|lemma|tag|length|token_id)(?![a-z]))"
 )
 _RULE = re.compile(r"[ \t|:\-+]+\Z")
-_QUOTES = " \t\"'`*\r"
+_QUOTES = " \t\"'`\r"
 _DOCUMENT = 8192  # characters around `kind: Secret` that are read
 _BLOCK = re.compile(
     r"(?<![A-Za-z])(data|stringData)[\"']?[ \t]{0,4}:[ \t]{0,4}(?:\{|\r?\n(?=[ \t]))"
@@ -65,7 +65,7 @@ def _below(text: str, head: str, at: int, start: int, read: _Read) -> Iterator[S
     if sign is None:
         return
     column, owned = head.count(sign, 0, at), _OWNER.search(head) is not None
-    name = head.split(sign)[column].strip(_QUOTES)
+    name = head.split(sign)[column].strip(_QUOTES + "*")
     if _NAMED.match(name) is None or (name.lower() == "token" and _MEASURED.search(head)):
         return
     width, key = head.count(sign), head[at : at + 4].lower() != "pass"
@@ -89,13 +89,24 @@ def _cell(
 ) -> Iterator[Span]:
     cells = line.split(sign)
     before = sum(map(len, cells[:column])) + column
-    value = cells[column].strip(_QUOTES)
+    value = _bold(cells[column].strip(_QUOTES))
     if len(value) < 6 or " " in value or len(value) > 512:
         return
     at = start + before + cells[column].index(value)
     drawn = (key or owned) and spoken.is_key(value, named=True)
-    if drawn or settings.is_chosen(value, bare=not owned):
+    listed = owned and not key and sign != "|" and _is_listed(value)
+    if drawn or listed or settings.is_chosen(value, bare=not owned):
         yield at, at + len(value)
+
+
+def _bold(cell: str) -> str:
+    """A cell without the stars that make it bold; not without one that ends it."""
+    return cell.strip("*") if cell.startswith("*") and cell.endswith("*") else cell
+
+
+def _is_listed(value: str) -> bool:
+    """Beside who logs in, in a file of such lines: `marble-harbor-538` is a password too."""
+    return values.is_strong(value) and not (values.is_dull(value) or values.is_code(value))
 
 
 def _inserted(pattern: Pattern, reading: Reading) -> Iterator[Span]:
@@ -110,6 +121,41 @@ def _inserted(pattern: Pattern, reading: Reading) -> Iterator[Span]:
         while row is not None:
             yield from _cells_of(row, columns)
             row = _NEXT_ROW.match(text, row.end())
+
+
+_UNNAMED = re.compile(r"\s{0,4}(?i:values)\s{0,8}\(([^()\n]{1,400})\)")
+_STRING = re.compile(r"\s{0,4}(['\"])([^'\"\s]{6,512})\1\s{0,4}\Z")
+
+
+def _inserted_unnamed(pattern: Pattern, reading: Reading) -> Iterator[Span]:
+    """What SQL puts into a table of users without saying into which columns."""
+    text = reading.text
+    for _, end in at_words(pattern, reading):
+        row = _UNNAMED.match(text, end)
+        while row is not None:
+            yield from _only_password(row)
+            row = _NEXT_ROW.match(text, row.end())
+
+
+def _only_password(row: re.Match[str]) -> Iterator[Span]:
+    """The one cell of a row that is like nothing but a password; none where two are."""
+    found, start = [], row.start(1)
+    for cell in row[1].split(","):
+        string = _STRING.match(cell)
+        if string is not None and _is_alone(string[2]):
+            found.append((start + string.start(2), start + string.end(2)))
+        start += len(cell) + 1
+    if len(found) == 1:
+        yield found[0]
+
+
+def _is_alone(value: str) -> bool:
+    """Whether a cell that nothing names is a password: letters, digits, and a sign among them."""
+    signed = _SIGNED.search(value) is not None and "@" not in value.strip("@")
+    return signed and settings.is_chosen(value) and "/" not in value
+
+
+_SIGNED = re.compile(r"[!#$%^&*?~=+@]")
 
 
 def _cells_of(row: re.Match[str], secret: list[bool]) -> Iterator[Span]:
@@ -193,6 +239,17 @@ ROWS: tuple[Pattern, ...] = (
         ),
         words=(b"insert-into",),
         search=_inserted,
+        whole=True,
+    ),
+    Pattern(
+        "PASSWORD",
+        re.compile(
+            r"(?i:insert[ \t]{1,4}into)[ \t]{1,4}[`\"\[]?(?:[a-z_]{1,20}\.)?[`\"\[]?"
+            r"(?i:(?:[a-z]{1,12}_)?(?:users?|accounts?|logins?|admins?|members?|customers?|credentials)"
+            r"(?:_[a-z]{1,12})?)[`\"\]]?(?=\s{0,4}(?i:values))"
+        ),
+        words=(b"insert-into",),
+        search=_inserted_unnamed,
         whole=True,
     ),
     Pattern(

@@ -125,6 +125,48 @@ def _is_odd(value: str) -> bool:
     return len(value) >= 10 and value.isalpha() and is_shuffled(value) and not _is_wordy(value)
 
 
+# A name of two words and an abbreviation: `JavaScript`, `PostgreSQL`, `KeePassXC`, `GitHub`.
+_NAMES = re.compile(r"(?:[A-Z]{1,4})?[A-Z]?[a-z]+(?:[A-Z][a-z]+)*[A-Z]{0,5}s?\Z|i[A-Z][a-z]+\Z")
+_IN_WORDS = re.compile(r"[A-Za-z]{3,}(?:[_#!@$%&*+~?][A-Za-z]{3,})*[!#$%&*?]*\Z")
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_TWO_WORDS = re.compile(r"[A-Z]?[a-z]{3,9}[A-Z][a-z]{3,9}\Z")
+
+
+def is_odd_case(value: str) -> bool:
+    """Letters and signs alone, as no word is written: `FALCONviolin`, `comet_Comet!`.
+
+    Needed where what stands around says that a password it is.
+    """
+    if len(value) < 10 or value == value.lower() or value == value.upper():
+        return False
+    if _IN_WORDS.match(value) is None or not are_chosen(value.lower()):
+        return False
+    signed = not value.isalpha() and (_HAS_SIGN.search(value) is not None)
+    return signed or (value.isalpha() and _NAMES.match(value) is None)
+
+
+def is_two_words(value: str) -> bool:
+    """Two words in one, as nobody writes who means what they say: `thunderBamboo`."""
+    return _TWO_WORDS.match(value) is not None and are_chosen(_HUMP.sub(" ", value).lower())
+
+
+# What a password is said to be, and what it is in other languages.
+_STATES = re.compile(
+    r"(?i:.*(?:encrypt|hash|text|prompt|varchar|generat|provid|random|crypt|argon|kerberos|variab"
+    r"|environ|expire|disable|enable|allow|denied|deny|forbid|strong|weak|secure|correct|match"
+    r"|differ|same|email|user|login|account|admin|form|string|number|function|class|type|name)"
+    r"|kennwort|passwort|contrasena|wachtwoord|motdepasse|senha|parola|haslo|lozinka|salasana"
+    r"|losenord|jelszo|heslo|sifre)"
+)
+
+
+def is_said_outright(value: str) -> bool:
+    """Letters alone, in the place of a password in quotes: `hunterhunter`, not `encrypted`."""
+    if len(value) < 8 or not value.isascii() or not value.isalpha() or value.isupper():
+        return False
+    return are_chosen(value.lower()) and _STATES.match(value) is None and not is_dull(value)
+
+
 def is_mixed(value: str) -> bool:
     """Whether a value has what rules for passwords demand."""
     if _HAS_LETTER.search(value) is None:
@@ -208,8 +250,8 @@ def is_slug(value: str) -> bool:
 
 # Standards, algorithms, models, products: their names have numbers as passwords do.
 _THING = re.compile(
-    r"(?i:(?:aes|sha|rsa|ecdsa|ecdh|ed|x|p|es|hs|rs|ps|hmac|md|pbkdf|argon|bcrypt|scrypt|kms|jwt|oauth"
-    r"|http|tls|utf|bip|erc|bep|eip|iso|rfc|web|k|gpt|claude|gemini|llama|qwen|bert|transformer"
+    r"(?i:(?:aes|sha|rsa|ecdsa|ecdh|ed|[xp](?=-?[0-9]{2})|es|hs|rs|ps|hmac|md|pbkdf|argon|bcrypt|scrypt"
+    r"|kms|jwt|oauth|http|tls|utf|bip|erc|bep|eip|iso|nist|rfc|web|k(?=8s)|gpt|claude|gemini|llama|qwen|bert|transformer"
     r"|python|java|node|office|windows|iphone)[\-_ ]?v?[0-9]{1,5}[a-z]{0,5}"
     r"(?:[\-./_+][a-z0-9]{1,8}){0,3}[!)]?)\Z"
 )

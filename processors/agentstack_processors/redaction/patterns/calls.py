@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Secrets that stand in calls without a name: `Client("…")`, `jwt.sign(payload, "…")`.
+
+What is called says what the argument is for. An argument of a client may as well be a host, a
+region or a project, so that there only what a machine drew is taken.
+"""
+
+from __future__ import annotations
+
+import re
+
+from agentstack_processors.redaction.patterns import settings, values
+from agentstack_processors.redaction.patterns.row import Match, Pattern, at_literals, at_words
+
+_HEX = re.compile(r"[0-9a-f]+\Z|[0-9A-F]+\Z")
+_DRAWN = r"[A-Za-z0-9_\-.~+/=]{20,512}"
+_FIELD = 64  # characters before what types into a field, in which it is named
+_FOR_SECRETS = re.compile(r"(?i:passw|passphrase|passcode|pwd|secret|token|api_?key)")
+
+
+def _is_key(match: Match) -> bool:
+    """Whether a client is given a key, and no host, project or identifier."""
+    value = match[1]
+    if not values.has_digit(value) or values.is_uuid(value) or not values.is_drawn(value):
+        return False
+    if _HEX.match(value) is not None:
+        return len(value) >= 32
+    return "//" not in value and values.is_tangled(value)
+
+
+def _is_signing(match: Match) -> bool:
+    """Whether what something is signed with may be a secret: drawn, chosen or four words."""
+    value = match[1]
+    if values.is_dull(value) or values.is_code(value):
+        return False
+    return (
+        values.is_phrase(value)
+        or settings.is_chosen(value, bare=False)
+        or (values.has_digit(value) and values.is_drawn(value))
+    )
+
+
+def _is_filled_in(match: Match) -> bool:
+    """Whether a field for secrets is filled in."""
+    start = match.start()
+    before = match.string[max(0, start - _FIELD) : start].rpartition("\n")[2]
+    return _FOR_SECRETS.search(before) is not None and _is_typed(match)
+
+
+def _is_typed(match: Match) -> bool:
+    value = match[1]
+    return values.is_mixed(value) and not values.is_dull(value) and not values.is_code(value)
+
+
+_CALLED = (
+    "Client", "Api", "API", "SDK", "Bot", "Auth", "Token", "Key", "Credential", "Credentials",
+    "Service",
+)  # fmt: skip
+_TYPES = (".send_keys(", ".sendKeys(", ".fill(", ".type(", ".setValue(", ".typeText(")
+
+ROWS: tuple[Pattern, ...] = (
+    Pattern(
+        "SECRET",
+        re.compile(rf"(?:{'|'.join(_CALLED)})\(\s{{0,8}}[\"'`]({_DRAWN})[\"'`](?=\s{{0,8}}[,)])"),
+        literals=tuple(f"{name}(" for name in _CALLED),
+        group=1,
+        accept=_is_key,
+        search=at_literals,
+    ),
+    Pattern(
+        "SECRET",
+        re.compile(
+            r"(?:jwt\.(?:sign|encode|verify|decode)\([^\n\"']{1,80}?,[ \t]{0,3}"
+            r"|createHmac\([\"'][a-z0-9\-]{2,12}[\"'],[ \t]{0,3}|cookieParser\("
+            rf"|hmac\.new\([ \t]{{0,3}}|SecretKeySpec\()[b]?[\"'`]({settings.CHOSEN})[\"'`]"
+        ),
+        words=(
+            b"jwt-sign(", b"jwt-encode(", b"jwt-verify(", b"jwt-decode(", b"createhmac(",
+            b"cookieparser(", b"hmac-new(", b"secretkeyspec(",
+        ),
+        group=1,
+        accept=_is_signing,
+        search=at_words,
+    ),
+    Pattern(
+        "PASSWORD",  # {"auth": ["bob", "…"]}
+        re.compile(
+            r"(?i:auth)[\"']?[ \t]{0,2}[:=][ \t]{0,2}\[\s{0,8}[\"'][^\"'\n]{1,64}[\"'],\s{0,8}[\"']"
+            r"([^\"'\s]{4,128})[\"']\s{0,8}\]"
+        ),
+        words=(b'auth":', b"auth:", b"auth=", b"auth-="),
+        group=1,
+        accept=_is_typed,
+        search=at_words,
+    ),
+    Pattern(
+        "PASSWORD",  # driver.find_element(By.ID, "password").send_keys("…")
+        re.compile(
+            r"\.(?:send_?[kK]eys|fill|type|setValue|typeText)\(\s{0,8}[\"'`]([^\s\"'`\\]{4,128})[\"'`]"
+        ),
+        literals=_TYPES,
+        group=1,
+        accept=_is_filled_in,
+        search=at_literals,
+    ),
+    Pattern(
+        "PASSWORD",
+        re.compile(
+            r"type=[\"']password[\"'][^<>]{0,120}?[ \t]value=[\"']([^\s\"'<>]{4,128})[\"']"
+        ),
+        literals=('type="password"', "type='password'"),
+        group=1,
+        accept=_is_typed,
+        search=at_literals,
+    ),
+)  # fmt: skip

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Passwords among the arguments of commands: `redis-cli -a …`, `net use Z: \\\\host\\share …`.
+
+No name stands before them, so each row knows its program and the flag, or the place. What people
+type there holds a digit, a sign or odd capitals.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from agentstack_processors.redaction.patterns import values
+from agentstack_processors.redaction.patterns.row import Match, Pattern, at_literals, at_words
+
+_TAKEN = r"[\"']?((?!-)[^\s\"'`$<{\[][^\s\"'`<{\[]{4,127})"
+_NO_FLAG = r"[\"']?((?![-/*\\])[^\s\"'`$<{\[][^\s\"'`<{\[]{4,127})"
+_WITHIN = r"\s(?:[^\n|;&]{0,120}?\s)??"
+
+
+def is_typed(match: Match) -> bool:
+    """Whether an argument has what rules for passwords demand."""
+    value = match[1]
+    return values.is_mixed(value) and not values.is_dull(value)
+
+
+def _is_flagged(match: Match) -> bool:
+    """The same where the flag may give a port or a path as well."""
+    return is_typed(match) and not match[1].isdigit() and not _PLACE.match(match[1])
+
+
+_PLACE = re.compile(r"[0-9.:,\-]+\Z|.*/.*/|.*\.(?:zip|7z|tar|gz|sql|bson|json)\Z")
+
+
+def _is_strong(match: Match) -> bool:
+    return is_typed(match) and values.is_strong(match[1]) and not values.is_thing(match[1])
+
+
+def _is_bare(match: Match) -> bool:
+    return is_typed(match) and values.is_strong(match[1], bare=True)
+
+
+def _row(
+    words: tuple[bytes, ...], regex: str, accept: Callable[[Match], bool] = is_typed
+) -> Pattern:
+    return Pattern(
+        "PASSWORD", re.compile(regex), words=words, group=1, accept=accept, search=at_words
+    )
+
+
+ROWS: tuple[Pattern, ...] = (
+    _row((b"redis-cli",), rf"(?i:redis-cli){_WITHIN}-a[ =]{{0,2}}{_TAKEN}"),
+    _row((b"az-login",), rf"(?i:az[ \t]login){_WITHIN}-p[ \t]{_TAKEN}"),
+    _row((b"ldap",), rf"(?i:ldap)[a-z]{{3,10}}{_WITHIN}-w[ \t]{_TAKEN}"),
+    _row(
+        (b"htpasswd",),
+        r"(?i:htpasswd)[ \t]-[A-Za-z]{0,4}b[A-Za-z]{0,3}[ \t]"
+        r"(?:(?<!n[ \t])(?<!nb[ \t])\S{1,80}[ \t])?\S{1,40}[ \t]" + _TAKEN,
+    ),
+    _row(
+        (b"password-0-", b"secret-0-", b"key-0-"),
+        rf"(?i:password|secret|key)[ \t][0-9][ \t]{_TAKEN}",
+    ),
+    _row(
+        (b"requirepass", b"masterauth", b"rootpw"),
+        rf"(?i:requirepass|masterauth|rootpw)[ \t]{_TAKEN}",
+    ),
+    _row(
+        (b"echo-",),
+        rf"(?i:echo)[ \t](?:-[en]{{1,2}}[ \t])?{_TAKEN}[\"']?[ \t]?\|[ \t]?"
+        r"(?:sudo[ \t]-S|[^\n|]{0,80}--password-stdin|passwd[ \t]--stdin|(?:sudo[ \t])?chpasswd"
+        r"|kinit(?![a-z])|[^\n|]{0,40}--passphrase-fd)",
+    ),
+    _row(
+        (
+            b"sqlcmd", b"evil-winrm", b"mongo", b"ipmitool", b"zip--", b"useradd", b"usermod",
+            b"crackmapexec", b"netexec", b"smbmap", b"cqlsh", b"psexec",
+        ),
+        r"(?i:sqlcmd|evil-winrm|mongo(?:sh|dump|restore|export|import)?|ipmitool|zip|useradd|usermod"
+        rf"|crackmapexec|netexec|smbmap|cqlsh|psexec(?:64)?(?:\.exe)?){_WITHIN}-[pP][ =]{_TAKEN}",
+        _is_flagged,
+    ),
+    _row(
+        (b"mariadb", b"mysql"),
+        r"(?i:mariadb|mysql)[a-z\-]{0,8}\s(?:[^\n|;&]{0,80}?\s)??-p[\"']([^\s\"'$<{\[][^\"'\n]{3,127})[\"']",
+        lambda match: not values.is_dull(match[1]),
+    ),
+    _row(
+        (b"0z-", b"0za-", b"rar-"),
+        rf"(?i:7za?|rar)[ \t][axeltu]{{1,2}}[ \t](?:[^\n|;&]{{0,80}}?[ \t])??-h?p{_TAKEN}",
+        _is_flagged,
+    ),
+    _row((b"openssl-",), rf"(?i:openssl)[ \t]{{1,2}}[a-z0-9\-]{{2,16}}{_WITHIN}-[kK][ \t]{_TAKEN}"),
+    _row(
+        (b"smbclient", b"winexe", b"rpcclient", b"smbget", b"wmic-"),
+        rf"(?i:smbclient|winexe|rpcclient|smbget|wmic){_WITHIN}(?:-U|--user)[ =]{{0,2}}[\"']?"
+        r"[^\s%\"']{1,48}%([^\s\"']{4,128})",
+    ),
+    _row(
+        (b"psexec", b"wmiexec", b"smbexec", b"secretsdump", b"dcomexec", b"mssqlclient"),
+        r"(?i:psexec|wmiexec|smbexec|secretsdump|dcomexec|mssqlclient)(?:\.py)?"
+        rf"{_WITHIN}[\"']?[^\s/:\"']{{0,40}}/?[^\s/:\"']{{1,40}}:([^\s\"']{{4,64}})@",
+    ),
+    _row(
+        (b"net-use", b"net0-use"),
+        r"(?i:net1?[ \t]use)[ \t](?:(?:[A-Za-z]:|\*)[ \t])?[\"']?"
+        r"[\\/\x08-\x0d]{1,8}[^\s\"']{1,96}[\"']?[ \t]"  # \f of \\files may have been read as one
+        rf"(?:/(?i:user):\S{{1,60}}[ \t])?{_NO_FLAG}",
+    ),
+    _row(
+        (b"net-user", b"net0-user"),
+        rf"(?i:net1?[ \t]user)[ \t][^\s/]{{1,40}}[ \t]{_NO_FLAG}",
+        _is_strong,
+    ),
+    _row(
+        (b"sqlplus", b"expdp", b"impdp"),
+        rf"(?i:sqlplus|expdp|impdp){_WITHIN}[\"']?[A-Za-z0-9_$#]{{1,30}}/[\"']?([^\s@\"'/]{{4,64}})"
+        r"[\"']?@",
+    ),
+    _row((b"chpasswd-",), rf"(?i:chpasswd)[ \t]{{0,2}}<<<[ \t]?{_TAKEN}"),
+    _row(
+        (b"password-file", b"key-file", b"passphrase-file", b"secret-file"),
+        r"(?i:password|key|passphrase|secret)[\-_](?i:file)[= ]<\((?i:echo|printf)[ \t](?:-n[ \t])?"
+        + _TAKEN.replace("<{", "<{)"),
+    ),
+    _row((b"freerdp",), rf"(?i:freerdp)[0-9]?{_WITHIN}/p:{_TAKEN}"),
+    _row(
+        (b"wpa-passphrase",),
+        rf"(?i:wpa_passphrase)[ \t][\"']?[^\s\"']{{1,32}}[\"']?[ \t]{_TAKEN}",
+    ),
+    _row((b"snmp",), rf"(?i:snmp)[a-z]{{3,10}}{_WITHIN}-[AX][ \t]?{_TAKEN}", _is_flagged),
+    Pattern(
+        "PASSWORD",
+        re.compile(rf"-pw(?<=\s-pw)[ \t]{_TAKEN}"),  # plink, pscp
+        literals=("-pw ",),
+        group=1,
+        accept=is_typed,
+        search=at_literals,
+    ),
+    Pattern(
+        "PASSWORD",  # whatever the program: -p'…'
+        re.compile(r"-p(?<=[\s`(]-p)[\"']([^\s\"'$<{\[][^\s\"'<{\[]{5,63})[\"']"),
+        literals=("-p'", '-p"'),
+        group=1,
+        accept=_is_bare,
+        search=at_literals,
+    ),
+    Pattern(
+        "PASSWORD",  # expect "assword:" { send "…\r" }
+        re.compile(
+            r"assword:[ *]{0,3}[\"']\)?[\s{;]{0,12}(?:[A-Za-z_]{1,20}\.)?send(?:line)?[ (]{1,2}"
+            r"(?:-- )?[\"']([^\s\"'\\$]{4,64})"
+        ),
+        literals=("assword:",),
+        group=1,
+        accept=is_typed,
+        search=at_literals,
+    ),
+)  # fmt: skip

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A user and what he logs in with, side by side: `credentials: admin / …`, `root / …`.
+
+The second of a pair has to look like nothing but a password, for pairs are also paths, roles and
+choices.
+"""
+
+from __future__ import annotations
+
+import re
+
+from agentstack_processors.redaction.patterns import values
+from agentstack_processors.redaction.patterns.row import Match, Pattern, at_literals, at_words
+
+_USER = r"[A-Za-z0-9_.@\-]{2,40}"
+_SECOND = r"([^\s\"'`,;<>{}()\[\]|]{6,64})"
+_TAIL = ".,:!?"
+_SIGN = re.compile(r"[!#$%^&*?@~]")
+_USERS = ("admin", "root", "istrator", "postgres", "oracle", "ubuntu")
+
+
+def is_second(match: Match) -> bool:
+    """Whether the second of a pair is a password."""
+    value = match[1].rstrip(".,:")
+    if values.is_dull(value) or values.is_code(value):
+        return False
+    return values.is_strong(value) or values.is_odd_case(value)
+
+
+def _is_second_of_user(match: Match) -> bool:
+    """The same where nothing but the user's name says so: `root/…` is a path as well."""
+    value, text = match[1].rstrip(_TAIL), match.string
+    if text[match.start() - 1 : match.start()] in ("/", ".", "-", "_", "@"):
+        return False
+    signed = _SIGN.search(value) is not None
+    if not signed and text[match.start(1) - 1] != " ":
+        return False
+    return not values.is_dull(value) and "/" not in value and values.is_strong(value, bare=True)
+
+
+ROWS: tuple[Pattern, ...] = (
+    Pattern(
+        "PASSWORD",
+        re.compile(
+            r"(?i:cred(?:ential)?s|logins?|zugangsdaten|identifiants|credencia(?:le)?s|credenciais"
+            r"|credenziali|basic[ \-]auth(?:entication)?)[\"*]{0,3}"
+            r"(?:(?:[ \t](?i:for|of|to|on)(?:[ \t][A-Za-z0-9.\-]{1,16}){1,4}?)?"
+            r"(?:[ \t]?[:=]|[ \t](?:are|is)|[ \t]?(?:->|=>|[\u2192\u2013\u2014]))[ \t]{1,2}"
+            rf"{_USER}[ ]?[:/][ ]?|[ \t]{_USER}:){_SECOND}"
+        ),
+        words=(
+            b"creds", b"credentials", b"login", b"zugangsdaten", b"identifiants", b"credencia",
+            b"credenziali", b"basic-auth",
+        ),
+        group=1,
+        accept=is_second,
+        search=at_words,
+    ),
+    Pattern(
+        "PASSWORD",
+        re.compile(rf"(?:{'|'.join(_USERS)})[ ]?/[ ]?{_SECOND}"),
+        literals=tuple(f"{user}{sign}" for user in _USERS for sign in (" / ", "/")),
+        group=1,
+        accept=_is_second_of_user,
+        search=at_literals,
+    ),
+    Pattern(
+        "PASSWORD",  # .pgpass: host:5432:database:user:…
+        re.compile(r":5432:[^\s:/]{1,64}:[^\s:/]{1,64}:([^\s:\"'|]{4,128})(?=\s|\Z)"),
+        literals=(":5432:",),
+        group=1,
+        accept=lambda match: values.is_mixed(match[1]) and not values.is_dull(match[1]),
+    ),
+    Pattern(
+        "PASSWORD",  # Uid=sa;Pwd={…};
+        re.compile(r"(?i:;[ ]?(?:pwd|password)=)\{([^{}\s]{4,64})\}(?=;|\s|[\"']|\Z)"),
+        words=(b";pwd={", b";password={", b";-pwd={", b";-password={"),
+        group=1,
+        accept=lambda match: values.is_mixed(match[1]) and not values.is_dull(match[1]),
+        search=at_words,
+    ),
+)  # fmt: skip

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Numbers and words that let somebody in: PINs, codes, `try the password …`.
+
+`spoken` knows passwords that something gives: a colon, `is`. Here stand those that a code's name
+or a verb gives. A number behind `code` may be anything, so that the code is named in full.
+"""
+
+from __future__ import annotations
+
+import re
+
+from agentstack_processors.redaction.patterns import spoken, values
+from agentstack_processors.redaction.patterns.row import Match, Pattern, at_words
+
+_ONCE = (
+    r"(?i:one[ \-]time|verification|security|login|sign-?in|2fa|mfa|otp|sms|door|entry|gate|alarm"
+    r"|unlock|safe|access|recovery|backup|wi-?fi|activation)"
+)
+_ABOUT = r"(?:[ \t](?:for|of|to|on)(?:[ \t][A-Za-z0-9'\-]{1,16}){1,4}?)?"
+_GIVES = (
+    r"(?:[ \t]?[:=][ \t]{0,2}|[ \t](?i:is|was)(?:[ \t]now)?(?:[ \t]?:)?[ \t]{1,2}"
+    r"|[ \t](?i:set|changed|reset)[ \t]to[ \t]|[ \t](?=[0-9]))"
+)
+_NUMBER = re.compile(r"[0-9]{3}[ \-]?[0-9]{1,5}\Z")
+_WHOSE = re.compile(
+    r"(?i:(?<![a-z])(?:my|your|his|her|our|their|card|door|alarm|gate|garage|safe|atm|bank|sim|debit"
+    r"|credit|security|access|entry|voicemail|phone|new|old|temporary|current)[ \t](?:[a-z]{2,12}"
+    r"[ \t])?)\Z"
+)
+_LETTERS = re.compile(r"[A-Za-z]")
+_VERB = re.compile(
+    r"(?i:(?<![a-z])(?:enter|try|tried|trying|use|using|used|with|typed?|typing|gave|give|supply|set"
+    r"|chose|choose)[ \t](?:(?:the|my|his|her|their|our|this|a|new|old|same)[ \t]){0,2}"
+    r"(?:[a-z]{2,10}[ \t])?)\Z"
+)
+_DIGITS = re.compile(r"[0-9]")
+
+
+def _is_code(match: Match) -> bool:
+    """Whether a number, or what is strong, is behind a name for codes that let somebody in."""
+    text, start, value = match.string, match.start(), match[1].rstrip(".,:;!?")
+    if text[start - 1 : start].isalnum() or text[start - 1 : start] in ("_", "-", "$", "."):
+        return False
+    if match[0][:3].lower() == "pin":
+        return _is_pin(text, match, value)
+    if value.isdigit():
+        return 4 <= len(value) <= 8
+    return values.is_strong(value, bare=True) and spoken.is_password(value)
+
+
+def _is_pin(text: str, match: Match, value: str) -> bool:
+    """`my PIN is …`, `PIN: …`; not the pin of a plug, and not the postal code of India."""
+    if not value.isdigit() or not 4 <= len(value) <= 8:
+        return False
+    start = match.start()
+    if _WHOSE.search(text, max(0, start - 32), start) is not None:
+        return True
+    postal = len(value) == 6 and "code" in match[0].lower()
+    bare = text[match.start(1) - 1] == " " and text[match.start(1) - 2].isalpha()
+    given = not bare or text.endswith((" is ", " was ", " to "), 0, match.start(1))
+    return match[0].startswith("PIN") and given and not postal
+
+
+def _is_tried(match: Match) -> bool:
+    """Whether a verb gives a password: `enter password …`, `try the password …`."""
+    text, start, value = match.string, match.start(), match[1].rstrip(".,:;?)")
+    if _VERB.search(text, max(0, start - 40), start) is None or values.is_thing(value):
+        return False
+    if values.is_dull(value) or values.is_code(value) or values.is_slug(value):
+        return False
+    if values.is_odd_case(value) or values.is_two_words(value):
+        return True
+    many = len(_DIGITS.findall(value)) >= 3 and _LETTERS.search(value) is not None
+    return many and len(value) >= 8 and spoken.is_password(value)
+
+
+ROWS: tuple[Pattern, ...] = (
+    Pattern(
+        "SECRET",
+        re.compile(
+            r"(?:[Pp][Ii][Nn](?<![A-Za-z0-9][Pp][Ii][Nn])|[Oo][Tt][Pp](?<![A-Za-z0-9][Oo][Tt][Pp]))"
+            rf"(?:[ \-](?i:code|number))?{_GIVES}[\"'`*]{{0,3}}([0-9]{{4,8}})"
+            r"(?![A-Za-z0-9/\-])"
+        ),
+        words=(b"pin-", b"pin:", b"pin=", b"otp-", b"otp:", b"otp="),
+        group=1,
+        accept=_is_code,
+        search=at_words,
+    ),
+    Pattern(
+        "SECRET",
+        re.compile(
+            rf"{_ONCE}[ \-](?i:pass)?(?i:code){_ABOUT}{_GIVES}[\"'`*]{{0,3}}"
+            r"([A-Za-z0-9!#$%&*+\-@^_~]{4,32})(?![A-Za-z0-9/\-])"
+        ),
+        words=(
+            b"one-time-code", b"one-time-passcode", b"verification-code",
+            b"security-code", b"login-code", b"sign-in-code", b"0fa-code", b"mfa-code",
+            b"otp-code", b"sms-code", b"door-code", b"entry-code", b"gate-code",
+            b"alarm-code", b"unlock-code", b"safe-code", b"access-code", b"recovery-code",
+            b"backup-code", b"wifi-code", b"wi-fi-code", b"activation-code",
+        ),
+        group=1,
+        accept=_is_code,
+        search=at_words,
+    ),
+    Pattern(
+        "PASSWORD",
+        re.compile(
+            r"(?i:passwords?|passphrase|passcode)[ \t][\"'`*\u201c]{0,2}"
+            r"([^\s\"'`,;<>{}()\[\]|]{8,64})"
+        ),
+        words=(b"password-", b"passwords-", b"passphrase-", b"passcode-"),
+        group=1,
+        accept=_is_tried,
+        search=at_words,
+    ),
+)  # fmt: skip
