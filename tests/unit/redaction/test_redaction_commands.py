@@ -29,12 +29,15 @@ def _secrets(text: str) -> list[str]:
      "secretsdump.py corp/bob:{}@10.0.0.3", "useradd -p '{}' bob", "echo 'root:{}' | chpasswd",
      "chpasswd <<< 'root:{}'", "rsync --password-file=<(echo {}) a b", "plink -pw {} bob@host",
      "xfreerdp /u:bob /p:{} /v:host", "wpa_passphrase HomeNet {}", "see the flag -p'{}' there",
+     "twine upload -p {} dist/*",
+     "lftp -u bob,'{}' sftp://host", "http -a bob:{} GET host/api", "AUTH default {}",
+     "curl -su 'bob:{}' https://host", "snmpwalk -v3 -u bob -A {} host",
      "mariadb -u root -p'{}' shop", 'expect "assword:" {{ send "{}\\r" }}',
      "child.expect('assword:')\nchild.sendline('{}')", "htpasswd -nb bob {}"],
 )  # fmt: skip
 def test_a_password_among_the_arguments_of_a_command_is_found(text):
     secret = _secrets(text.format(_PASSWORD))
-    assert [each.removeprefix("root:") for each in secret] == [_PASSWORD]
+    assert [each.rpartition(":")[2] for each in secret] == [_PASSWORD]
 
 
 @pytest.mark.parametrize(
@@ -86,7 +89,9 @@ def test_hosts_projects_and_fields_are_no_keys(text):
 @pytest.mark.parametrize(
     "text",
     ["Login: bob / {}", "credentials for the cache: bob / {}", "Creds for grafana \u2192 admin:{}",
-     "Use basic auth admin:{} there", "Zugangsdaten: admin / {}", "it is root / {}", "admin/{}"],
+     "Use basic auth admin:{} there", "prod creds in the repo: app / {}",
+     "Expected login with bob/{} to succeed", "log into the portal as bob and {}",
+     "Zugangsdaten: admin / {}", "it is root / {}", "admin/{}"],
 )  # fmt: skip
 def test_the_second_of_a_pair_is_a_password(text):
     assert _secrets(text.format(_PASSWORD)) == [_PASSWORD]
@@ -112,7 +117,14 @@ def test_roles_paths_and_choices_are_no_pairs(text):
      ("unlock it with {} (that's the vault password)", _PASSWORD),
      ("bob uses {} as his password", _PASSWORD),
      ("the root password got reset, it's {} now", _PASSWORD),
-     ("the password has been reset to {}", _PASSWORD), ("my password's {} by the way", _PASSWORD),
+     ("the password has been reset to {}", _PASSWORD), ("the root pw changed again: {}", _PASSWORD),
+     ("the password is still {}", _PASSWORD), ("the old password ({}) is void", _PASSWORD),
+     ("I set it to {} (the wifi password)", _PASSWORD),
+     ("bob has the password {}", "marble1852"), ("the code for the alarm is {}", "9558"),
+     ("pin for the safe: {}", "096217"), ("le mdp du wifi est {}", _PASSWORD),
+     ("mon mot de passe c'est {}", _PASSWORD),
+     ("the vault's passphrase is {}", "rocket-lantern-river-tiger"),
+     ("my password's {} by the way", _PASSWORD),
      ("password for the user account is {}", _PASSWORD),
      ('The passphrase for the key is "{}"', "river winter velvet orchid"),
      ("Mein Kennwort ist {}", "EjmjIM" + "KlaramqZ"), ("Login: root / {}", "comet" + "_Comet!"),
@@ -133,7 +145,9 @@ def test_what_is_told_by_a_verb_a_code_or_a_neighbour_is_found(text, secret):
      "use password manager2 for this", "use HS256 as the algorithm", "enter password twice",
      "password: readInput,", "password = 'encrypted'", "user: bob\npassword: required",
      "password_hash: argon2id", "password_policy: NIST800-63B", "pass: GPT4All",
-     "first pass: Llama3-8B", "private key is P-256", "existingSecret: app-db-2024",
+     "first pass: Llama3-8B", "pass: CheckStyle10", "PASS src/Login2.test.tsx",
+     "pass --release2 to it", "ski pass: 3-Day2026", "the code for the map is 4711", "code of 2026",
+     "user,pass,fail\nsuite1,Login2Page#3,0", "private key is P-256", "existingSecret: app-db-2024",
      "| password | VARCHAR2(30) |", "password = 'kennwort'", "type: string\npassword: string"],
 )  # fmt: skip
 def test_pins_of_plugs_states_and_products_are_no_secrets(text):

@@ -97,12 +97,29 @@ def passwords(pattern: Pattern, reading: Reading) -> Iterator[Span]:
 
 def _is_password(text: str, match: re.Match[str], group: int) -> int:
     """Where the password ends; 0 when there is none."""
+    value = match[group]
+    if match["sign"].isspace() and group == _UNQUOTED and value.isalpha() and value.islower():
+        return 0  # a word, and soon said
+    if _assigns(value) or not _is_given(text, match):
+        return 0
+    end = _end_of_password(text, match, group)
+    return 0 if end and _is_another(text, match, group) else end
+
+
+_UNQUOTED = 3  # the group of a value without quotes
+
+
+def _is_another(text: str, match: re.Match[str], group: int) -> bool:
+    """Whether a value is a product's name, or what has passed: `pass: GPT4All`."""
+    value = match[group]
+    if "=" not in match["sign"] and values.is_thing(value.rstrip(".,:!?")):
+        return True
+    return values.is_passed(text, match.start(), match.start(group), value)
+
+
+def _end_of_password(text: str, match: re.Match[str], group: int) -> int:
     value, begin, sign = match[group], match.start(group), match["sign"]
     head = text[match.start() : begin]
-    if _assigns(value) or not _is_given(text, match) or values.is_passed(head, value):
-        return 0
-    if "=" not in sign and values.is_thing(value.rstrip(".,:!?")):
-        return 0  # "pass: GPT4All"
     spoken = not _FLAG.search(text, max(0, match.start() - 24), match.start()) and (
         sign.isspace() or _SPOKEN.search(sign) is not None or _WEAK.match(sign) is not None
     )
@@ -143,7 +160,7 @@ def _is_spoken(text: str, match: re.Match[str], value: str) -> bool:
         return True  # fastcgi_param DB_PASSWORD …;
     if _PASS_TO.match(text[start : match.end("sign")]):
         return False  # "pass on my regards to …"
-    return values.is_strong(value, bare=bare)
+    return values.is_strong(value, bare=bare) or (not bare and values.is_phrase(value))
 
 
 _SENTENCE_ENDS = re.compile(r"[ ]+[A-Z]|\s*\Z|\s*\n")

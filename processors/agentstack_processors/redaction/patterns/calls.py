@@ -54,7 +54,7 @@ def _is_typed(match: Match) -> bool:
 
 _CALLED = (
     "Client", "Api", "API", "SDK", "Bot", "Auth", "Token", "Key", "Credential", "Credentials",
-    "Service",
+    "Service", "New",
 )  # fmt: skip
 _TYPES = (".send_keys(", ".sendKeys(", ".fill(", ".type(", ".setValue(", ".typeText(")
 
@@ -70,7 +70,8 @@ ROWS: tuple[Pattern, ...] = (
     Pattern(
         "SECRET",
         re.compile(
-            r"(?:jwt\.(?:sign|encode|verify|decode)\([^\n\"']{1,80}?,[ \t]{0,3}"
+            r"(?:jwt\.(?:sign|encode|verify|decode)\("
+            r"(?:\{[^{}\n]{0,80}\}|[^\n\"']{1,80}?),[ \t]{0,3}"
             r"|createHmac\([\"'][a-z0-9\-]{2,12}[\"'],[ \t]{0,3}|cookieParser\("
             rf"|hmac\.new\([ \t]{{0,3}}|SecretKeySpec\()[b]?[\"'`]({settings.CHOSEN})[\"'`]"
         ),

@@ -74,10 +74,11 @@ ROWS: tuple[Pattern, ...] = (
     _row(
         (
             b"sqlcmd", b"evil-winrm", b"mongo", b"ipmitool", b"zip--", b"useradd", b"usermod",
-            b"crackmapexec", b"netexec", b"smbmap", b"cqlsh", b"psexec",
+            b"crackmapexec", b"netexec", b"smbmap", b"cqlsh", b"twine", b"psexec",
         ),
         r"(?i:sqlcmd|evil-winrm|mongo(?:sh|dump|restore|export|import)?|ipmitool|zip|useradd|usermod"
-        rf"|crackmapexec|netexec|smbmap|cqlsh|psexec(?:64)?(?:\.exe)?){_WITHIN}-[pP][ =]{_TAKEN}",
+        r"|crackmapexec|netexec|smbmap|cqlsh|twine|psexec(?:64)?(?:\.exe)?)"
+        rf"{_WITHIN}-[pP][ =]{_TAKEN}",
         _is_flagged,
     ),
     _row(
@@ -128,7 +129,30 @@ ROWS: tuple[Pattern, ...] = (
         (b"wpa-passphrase",),
         rf"(?i:wpa_passphrase)[ \t][\"']?[^\s\"']{{1,32}}[\"']?[ \t]{_TAKEN}",
     ),
-    _row((b"snmp",), rf"(?i:snmp)[a-z]{{3,10}}{_WITHIN}-[AX][ \t]?{_TAKEN}", _is_flagged),
+    _row((b"snmp",), rf"(?i:snmp)[a-z]{{3,10}}{_WITHIN}-A[ \t]?{_TAKEN}", _is_flagged),
+    _row((b"snmp",), rf"(?i:snmp)[a-z]{{3,10}}{_WITHIN}-X[ \t]?{_TAKEN}", _is_flagged),
+    _row((b"lftp",), rf"(?i:lftp){_WITHIN}-u[ \t][^\s,]{{1,40}},{_TAKEN}"),
+    _row(
+        (b"vault-login",),
+        r"(?i:vault[ \t]login)[ \t]([A-Za-z0-9.\-]{16,128})(?![A-Za-z0-9])",
+        lambda match: values.has_digit(match[1]) and values.is_drawn(match[1]),
+    ),
+    Pattern(
+        "PASSWORD",
+        re.compile(rf"https?[ ]-a[ ][^\s:]{{1,40}}:{_TAKEN}"),  # HTTPie
+        literals=("http -a ", "https -a "),
+        group=1,
+        accept=is_typed,
+        search=at_literals,
+    ),
+    Pattern(
+        "PASSWORD",  # of Redis
+        re.compile(rf"AUTH(?<![A-Za-z0-9_]AUTH)[ ](?:default[ ])?{_TAKEN}"),
+        literals=("AUTH ",),
+        group=1,
+        accept=_is_bare,
+        search=at_literals,
+    ),
     Pattern(
         "PASSWORD",
         re.compile(rf"-pw(?<=\s-pw)[ \t]{_TAKEN}"),  # plink, pscp

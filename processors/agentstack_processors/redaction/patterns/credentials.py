@@ -220,15 +220,17 @@ ROWS: tuple[Pattern, ...] = (
     ),
     Pattern(
         "PASSWORD",  # requests.get(…, auth=("name", "password"))
-        re.compile(r"auth=\(\s{0,8}[\"'][^\"'\n]{1,64}[\"'],\s{0,8}[\"']([^\"'\s]{4,128})[\"']"),
-        literals=("auth=(",),
+        re.compile(
+            r"auth[ ]?=[ ]?\(\s{0,8}[\"'][^\"'\n]{1,64}[\"'],\s{0,8}[\"']([^\"'\s]{4,128})[\"']"
+        ),
+        literals=("auth=(", "auth = (", "auth= (", "auth =("),
         group=1,
         accept=lambda match: values.is_mixed(match[1]) and not values.is_dull(match[1]),
     ),
     Pattern(
         "PASSWORD",  # curl -u name:password
         re.compile(
-            r"curl\s(?:[^\n|;&]{0,160}?\s)??(?:-u|--user)(?:=|\s{0,4})[\"']?"
+            r"curl\s(?:[^\n|;&]{0,160}?\s)??(?:-[A-Za-z]{0,6}u|--user)(?:=|\s{0,4})[\"']?"
             r"([^\s:\"'$<{\[]{0,64}:[^\s\"'$<{\[][^\s\"'<{\[]{2,127}|[^\s:\"'$<{\[]{8,128}(?=:[\s\"']))"
         ),
         literals=("curl",),
@@ -280,9 +282,10 @@ ROWS: tuple[Pattern, ...] = (
         "PASSWORD",
         re.compile(
             r"(?i:pw)(?:(?<![A-Za-z0-9]pw)|(?<=bindpw)|(?<=rootpw)|(?<=userpw)|(?<=sslpw))"
-            r"(?:[:=][ \t]{0,3}|[ \t]is[ \t])[\"'`]?([^\s\"'`,;<>{}()\[\]|]{6,64})"
+            r"(?:[ \t][a-z0-9\-]{1,12}){0,4}?(?:[ \t]?[:=][ \t]{0,3}|[ \t](?:is|to|was)[ \t])"
+            r"[\"'`]?([^\s\"'`,;<>{}()\[\]|]{6,64})"
         ),
-        literals=("pw:", "pw=", "PW:", "PW=", "Pw:", "Pw=", "pw is ", "PW is "),
+        literals=("pw:", "pw=", "PW:", "PW=", "Pw:", "Pw=", "pw ", "PW "),
         group=1,
         accept=pairs.is_second,
     ),

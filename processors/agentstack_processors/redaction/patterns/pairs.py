@@ -38,13 +38,23 @@ def _is_second_of_user(match: Match) -> bool:
     return not values.is_dull(value) and "/" not in value and values.is_strong(value, bare=True)
 
 
+def _is_with_user(match: Match) -> bool:
+    """What somebody logs in with beside his name: letters and three digits, or a sign."""
+    value = match[1].rstrip(_TAIL)
+    if values.is_dull(value) or values.is_code(value) or not values.is_strong(value):
+        return False
+    return values.is_strong(value, bare=True) or len(_DIGIT.findall(value)) >= 3
+
+
+_DIGIT = re.compile(r"[0-9]")
+
 ROWS: tuple[Pattern, ...] = (
     Pattern(
         "PASSWORD",
         re.compile(
             r"(?i:cred(?:ential)?s|logins?|zugangsdaten|identifiants|credencia(?:le)?s|credenciais"
             r"|credenziali|basic[ \-]auth(?:entication)?)[\"*]{0,3}"
-            r"(?:(?:[ \t](?i:for|of|to|on)(?:[ \t][A-Za-z0-9.\-]{1,16}){1,4}?)?"
+            r"(?:(?:[ \t](?i:for|of|to|on|in|at|from)(?:[ \t][A-Za-z0-9.\-]{1,16}){1,4}?)?"
             r"(?:[ \t]?[:=]|[ \t](?:are|is)|[ \t]?(?:->|=>|[\u2192\u2013\u2014]))[ \t]{1,2}"
             rf"{_USER}[ ]?[:/][ ]?|[ \t]{_USER}:){_SECOND}"
         ),
@@ -63,6 +73,21 @@ ROWS: tuple[Pattern, ...] = (
         group=1,
         accept=_is_second_of_user,
         search=at_literals,
+    ),
+    Pattern(
+        "PASSWORD",  # log in as bob and …, login with bob/…
+        re.compile(
+            r"(?i:log(?:ged|ging)?[ ]?in(?:to)?|sign(?:ed|ing)?[ ]in(?:to)?)"
+            r"(?:[ ][A-Za-z0-9\-]{1,16}){0,4}?"
+            rf"[ ](?i:using|with|as|via)[ ]{_USER}(?:[ ]?/[ ]?|[ ](?i:and|with)[ ]){_SECOND}"
+        ),
+        words=(
+            b"login", b"log-in", b"logged-in", b"logging-in", b"sign-in", b"signed-in",
+            b"signing-in",
+        ),
+        group=1,
+        accept=_is_with_user,
+        search=at_words,
     ),
     Pattern(
         "PASSWORD",  # .pgpass: host:5432:database:user:…

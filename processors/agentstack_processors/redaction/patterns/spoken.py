@@ -22,13 +22,15 @@ _WORD = (
 )
 _BETWEEN = rf"[\"'`*)\]?.]{{0,3}}(?:\[[A-Za-z0-9_\-]{{1,16}}\])?(?:{_WORD}){{0,6}}?"
 _IS = (
-    r"(?:is|was|are|it(?:'|\u2019)?s(?: now)?|is now|to|ist|lautet|war|est|es|era|\u00e9|\u00e8|eh"
+    r"(?:(?:is|was|are|it(?:'|\u2019)?s)(?: (?:now|still|currently|just|always|actually|set to))?"
+    r"|to|c(?:'|\u2019)est|ist|lautet|war|est|es|era|\u00e9|\u00e8|eh"
     r"|jest|to jest|\u00e4r|er|on|olarak)"
 )
 GIVES = (
     rf"(?:[ \t]{{0,3}}(?::|=)[ \t]{{0,3}}|(?:'|\u2019)s[ \t]{{1,3}}"
     rf"|[ \t]{{1,3}}{_IS}(?:[ \t]?:)?[ \t]{{1,3}}"
-    r"|[ \t]{0,2}(?:->|=>|~|[\u2192\u21d2\u2014\u2013\u2026]|(?<=[ \t])(?:-{1,2}|\|))[ \t]{0,3}"
+    r"|[ \t]{0,2}(?:->|=>|~|[\u2192\u21d2\u2014\u2013\u2026]"
+    r"|(?<=[ \t])(?:-{1,2}(?=[ \t])|\|))[ \t]{0,3}"
     r"|[ \t]{0,3}[:=]?[ \t]{0,4}\r?\n(?:[\s>]{0,24}[`\-=]{3,40}[a-z]{0,8}\r?\n)?[ \t\r\n>]{0,24})"
 )
 _OPEN = r"[\"'`*\u201c\u201e\u00ab<]{0,3}"
@@ -95,14 +97,14 @@ _ADJECTIVE = re.compile(
 
 def is_password(value: str) -> bool:
     """Whether a value in a sentence is a password: letters with digits or signs among them."""
-    value = value.rstrip(_TAIL)
+    value, signed = value.rstrip(_TAIL), value.rstrip(".,:;")
     if values.is_run_of_assignments(value) or (_PATH.search(value) and not _SIGNS.search(value)):
         return False
     if values.is_dull(value) or values.is_code(value) or _ADDRESS.match(value) is not None:
         return False
-    if values.is_thing(value):
+    if values.is_thing(value) or values.is_column(value):
         return False
-    odd = values.is_two_words(value) or values.is_odd_case(value)
+    odd = values.is_two_words(value) or values.is_odd_case(signed)
     return (odd or values.is_strong(value)) and not values.is_uuid(value)
 
 
@@ -112,15 +114,19 @@ def _said_password(match: Match) -> bool:
     text, start = match.string, match.start()
     if text[start - 1 : start].isalnum() or names.is_of_others(text, start):
         return False
+    if not is_password(match[1]):
+        return False
     between = text[start : match.start(1)]
     if NOT_GIVEN.search(_ABOUT.sub("", between)) is not None or _PASS_ON.match(between):
         return False
-    if values.is_passed(between, match[1]) or _KEYWORD.search(text, max(0, start - 12), start):
+    if values.is_passed(text, start, match.start(1), match[1]) or _KEYWORD.search(
+        text, max(0, start - 12), start
+    ):
         return False
     # password: readInput, of an object; "Password for bob@host2:" asks for one; VARCHAR2(30)
     named = between.rstrip(" \t\"'`*").endswith(":") and _NAMED.match(match[1]) is not None
     ends = text[match.end() : match.end() + 1]
-    return not named and ends not in (":", "(") and is_password(match[1])
+    return not named and ends not in (":", "(")
 
 
 _NAMED = re.compile(r"[a-z]+[A-Z][a-z]+\Z")
@@ -176,7 +182,8 @@ _LOOK_BACK = 100  # characters, of which the gate reads a little more
 
 
 _SAYING = re.compile(
-    r"(?:\b(?i:as|is|are)|<-+|\u2190|[(\u2014\u2013\-,] ?(?:that|this|it))"
+    r"(?:\b(?i:as|is|are)|<-+|\u2190|[(\u2014\u2013\-,] ?(?:that|this|it)"
+    r"|\((?:the|my|our|your|his|her))"
     r"(?=(?:['\u2019]s)? (?:[a-z '\u2019]{2,40})?\Z)"
 )
 
@@ -201,12 +208,23 @@ def _said_before(pattern: Pattern, reading: Reading) -> Iterator[Span]:
         match = pattern.regex.match(text, start)
         if match is None:
             continue
+        if not _ends_in_value(text[max(0, start - _LOOK_BACK) : start]):
+            continue
         before = _VALUE_BEFORE.search(text, max(0, start - _LOOK_BACK), start)
         if before is None:
             continue
         value, spoken = before[1], "pass" in match[0].lower()
         if _is_password_before(value) if spoken else is_key(value, named=True):
             yield before.span(1)
+
+
+def _ends_in_value(before: str) -> bool:
+    """Whether the last word is long enough for a value, and no plain word: soon said."""
+    last = before.rstrip(" \t,\"'`)>*").rpartition(" ")[2]
+    return len(last) >= _SHORTEST and values.is_marked(last)
+
+
+_SHORTEST = 6  # characters of a value
 
 
 def _is_password_before(value: str) -> bool:
@@ -230,8 +248,8 @@ ROWS: tuple[Pattern, ...] = (
     ),
     Pattern(
         "PASSWORD",
-        re.compile(r"(?i:mdp)(?<![A-Za-z0-9]mdp)(?:[ ][a-z]{1,12})?[ \t]{0,2}[:=][ \t]{0,2}"
-            rf"{_OPEN}({_TAKEN})"),
+        re.compile(r"(?i:mdp)(?<![A-Za-z0-9]mdp)(?:[ ][a-z]{1,12}){0,3}?"
+            rf"(?:[ \t]{{0,2}}[:=]|[ ]est)[ \t]{{0,2}}{_OPEN}({_TAKEN})"),
         literals=("mdp:", "mdp ", "MDP:", "MDP ", "mdp=", "Mdp:", "Mdp "),
         group=1,
         accept=lambda match: is_password(match[1]),
@@ -264,6 +282,7 @@ ROWS: tuple[Pattern, ...] = (
         re.compile(
             r"(?:(?:(?i:as|is|are|<-+|\u2190)[ \t](?:(?i:my|the|your|our|his|her|its|their|a|an"
             r"|that(?:'|\u2019)?s|this is)[ \t]){1,3}"
+            r"|\((?i:the|my|our|your|his|her)[ \t]"
             r"|[(\u2014\u2013\-,][ \t]?(?i:(?:that|it)(?:'|\u2019)?s|this is|that is)[ \t]"
             r"(?:(?i:my|the|your|our|his|her|its|their)[ \t])?)(?i:[a-z]{1,12}[ \t]){0,2}"
             rf"{_WHAT}|(?i:as)[ \t]{_WHAT})(?![A-Za-z0-9_])"

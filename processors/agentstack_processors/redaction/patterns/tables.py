@@ -18,13 +18,14 @@ from agentstack_processors.redaction.patterns.row import Pattern, Span, at_named
 from agentstack_processors.redaction.reading import Reading
 
 _HEAD = 300  # characters of the first line of a table, at most
-_COLUMN = r"(?:password|passwd|passwort|passphrase|pwd|secret|token|key)"
+_COLUMN = r"(?:password|passwd|passwort|passphrase|pass(?![a-z])|pwd|secret|token|key)"
 _NAMED = re.compile(
     r"(?i:(?:(?:client|api|access|auth|user|db|admin|login|secret)[_\- ]?)?"
     r"(?:secret|token|password)"
-    r"|passw(?:or)?d|passwort|passphrase|pwd|(?:api|access|secret|auth|private)[_\- ]?key)\Z"
+    r"|passw(?:or)?d|passwort|passphrase|pass|pwd|(?:api|access|secret|auth|private)[_\- ]?key)\Z"
 )
 _OWNER = re.compile(r"(?i:user|login|e-?mail|name|host|url|site|account|service|benutzer)")
+_USER = re.compile(r"(?i:user|login|e-?mail)")
 # Beside these columns a token is a piece of a text.
 _MEASURED = re.compile(
     r"(?i:(?<![a-z])(?:counts?|n|freq\w*|log_?probs?|prob\w*|scores?|rank|index|position|pos|offset"
@@ -68,6 +69,8 @@ def _below(text: str, head: str, at: int, start: int, read: _Read) -> Iterator[S
     name = head.split(sign)[column].strip(_QUOTES + "*")
     if _NAMED.match(name) is None or (name.lower() == "token" and _MEASURED.search(head)):
         return
+    if name.lower() == "pass" and ("fail" in head.lower() or _USER.search(head) is None):
+        return  # beside `fail`
     width, key = head.count(sign), head[at : at + 4].lower() != "pass"
     kind = (sign, width, column, owned)
     if start <= read.get(kind, 0):
@@ -152,9 +155,11 @@ def _only_password(row: re.Match[str]) -> Iterator[Span]:
 def _is_alone(value: str) -> bool:
     """Whether a cell that nothing names is a password: letters, digits, and a sign among them."""
     signed = _SIGNED.search(value) is not None and "@" not in value.strip("@")
+    signed = signed and len(_DIGIT.findall(value)) > 1
     return signed and settings.is_chosen(value) and "/" not in value
 
 
+_DIGIT = re.compile(r"[0-9]")
 _SIGNED = re.compile(r"[!#$%^&*?~=+@]")
 
 
@@ -223,6 +228,7 @@ ROWS: tuple[Pattern, ...] = (
             b"passwd",
             b"passwort",
             b"passphrase",
+            b"pass",
             b"pwd",
             b"secret",
             b"token",

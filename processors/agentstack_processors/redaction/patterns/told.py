@@ -13,8 +13,7 @@ from agentstack_processors.redaction.patterns import spoken, values
 from agentstack_processors.redaction.patterns.row import Match, Pattern, at_words
 
 _ONCE = (
-    r"(?i:one[ \-]time|verification|security|login|sign-?in|2fa|mfa|otp|sms|door|entry|gate|alarm"
-    r"|unlock|safe|access|recovery|backup|wi-?fi|activation)"
+    r"(?i:one[ \-]time|verification|security|2fa|otp|door|gate|alarm|access|recovery|backup|wi-?fi)"
 )
 _ABOUT = r"(?:[ \t](?:for|of|to|on)(?:[ \t][A-Za-z0-9'\-]{1,16}){1,4}?)?"
 _GIVES = (
@@ -29,7 +28,7 @@ _WHOSE = re.compile(
 )
 _LETTERS = re.compile(r"[A-Za-z]")
 _VERB = re.compile(
-    r"(?i:(?<![a-z])(?:enter|try|tried|trying|use|using|used|with|typed?|typing|gave|give|supply|set"
+    r"(?i:(?<![a-z])(?:enter|try|tried|trying|use|using|used|with|typed?|typing|gave|give|supply|set|has|have|had|got"
     r"|chose|choose)[ \t](?:(?:the|my|his|her|their|our|this|a|new|old|same)[ \t]){0,2}"
     r"(?:[a-z]{2,10}[ \t])?)\Z"
 )
@@ -48,6 +47,12 @@ def _is_code(match: Match) -> bool:
     return values.is_strong(value, bare=True) and spoken.is_password(value)
 
 
+def _is_code_of(match: Match) -> bool:
+    """Not a part of a name: `LED_PIN`, `zip-code`."""
+    before = match.string[max(0, match.start() - 1) : match.start()]
+    return before not in ("_", "-", "$", ".") and 4 <= len(match[1]) <= 8
+
+
 def _is_pin(text: str, match: Match, value: str) -> bool:
     """`my PIN is …`, `PIN: …`; not the pin of a plug, and not the postal code of India."""
     if not value.isdigit() or not 4 <= len(value) <= 8:
@@ -64,6 +69,9 @@ def _is_pin(text: str, match: Match, value: str) -> bool:
 def _is_tried(match: Match) -> bool:
     """Whether a verb gives a password: `enter password …`, `try the password …`."""
     text, start, value = match.string, match.start(), match[1].rstrip(".,:;?)")
+    if text[match.start(1) - 1] == "(":  # the old password (…) no longer works
+        enclosed = text[match.end() : match.end() + 1] == ")"
+        return enclosed and values.is_strong(value, bare=True) and spoken.is_password(value)
     if _VERB.search(text, max(0, start - 40), start) is None or values.is_thing(value):
         return False
     if values.is_dull(value) or values.is_code(value) or values.is_slug(value):
@@ -88,17 +96,29 @@ ROWS: tuple[Pattern, ...] = (
         search=at_words,
     ),
     Pattern(
+        "SECRET",  # the code for the alarm is …
+        re.compile(
+            r"(?:[Pp][Ii][Nn](?<![A-Za-z0-9][Pp][Ii][Nn])|[Cc]ode(?<![A-Za-z0-9][Cc]ode))"
+            r"[ ](?i:for|of|to)[ ](?:(?i:the|my|our|your|his|her)[ ])?(?:[a-z]{2,10}[ ])?"
+            r"(?i:alarm|door|gate|safe|garage|lock|vault|lockbox|entrance|house|flat|building|card"
+            r"|account|phone|voicemail|bank|sim)"
+            rf"{_GIVES}[\"'`*]{{0,3}}([0-9]{{4,8}})(?![A-Za-z0-9/\-])"
+        ),
+        words=(b"pin-for", b"pin-of", b"pin-to", b"code-for", b"code-of", b"code-to"),
+        group=1,
+        accept=_is_code_of,
+        search=at_words,
+    ),
+    Pattern(
         "SECRET",
         re.compile(
             rf"{_ONCE}[ \-](?i:pass)?(?i:code){_ABOUT}{_GIVES}[\"'`*]{{0,3}}"
             r"([A-Za-z0-9!#$%&*+\-@^_~]{4,32})(?![A-Za-z0-9/\-])"
         ),
         words=(
-            b"one-time-code", b"one-time-passcode", b"verification-code",
-            b"security-code", b"login-code", b"sign-in-code", b"0fa-code", b"mfa-code",
-            b"otp-code", b"sms-code", b"door-code", b"entry-code", b"gate-code",
-            b"alarm-code", b"unlock-code", b"safe-code", b"access-code", b"recovery-code",
-            b"backup-code", b"wifi-code", b"wi-fi-code", b"activation-code",
+            b"one-time-code", b"one-time-passcode", b"verification-code", b"security-code",
+            b"0fa-code", b"otp-code", b"door-code", b"gate-code", b"alarm-code", b"access-code",
+            b"recovery-code", b"backup-code", b"wifi-code", b"wi-fi-code",
         ),
         group=1,
         accept=_is_code,
@@ -107,7 +127,7 @@ ROWS: tuple[Pattern, ...] = (
     Pattern(
         "PASSWORD",
         re.compile(
-            r"(?i:passwords?|passphrase|passcode)[ \t][\"'`*\u201c]{0,2}"
+            r"(?i:passwords?|passphrase|passcode)[ \t][\"'`*\u201c(]{0,2}"
             r"([^\s\"'`,;<>{}()\[\]|]{8,64})"
         ),
         words=(b"password-", b"passwords-", b"passphrase-", b"passcode-"),
