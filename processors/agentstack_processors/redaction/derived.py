@@ -120,6 +120,24 @@ def derive(
     return writer.whole(list(parsed), from_last_letter=from_last_letter)
 
 
+def spelt(char: str, *, exact: bool = True) -> str:
+    """One character as it may stand in the bytes: beyond ASCII, JSON may escape it.
+
+    Args:
+        char: The character.
+        exact: Whether beyond ASCII it has to be this one: whoever tells them apart tells apart
+            all bytes above 0x7f.
+    """
+    if char.isascii():
+        return _bytes(char.encode())
+    if not exact:
+        return f"(?:{_WIDE}|{_HEX})"
+    units = char.encode("utf-16-be").hex()
+    escaped = "".join(rf"\\+u(?i:{units[at : at + 4]})" for at in range(0, len(units), 4))
+    plain = "".join(rf"\x{byte:02x}" for byte in char.encode())
+    return f"(?:{plain}|{escaped})"
+
+
 def narrowest(pattern: re.Pattern[str], group: str) -> int:
     """The fewest characters that a named group takes; 0 when there is no such group."""
     number = pattern.groupindex.get(group)
@@ -444,4 +462,4 @@ def _bytes(members: Iterable[int]) -> str:
     return f"[{''.join(written)}]"
 
 
-__all__ = ["BEGIN", "derive", "narrowest"]
+__all__ = ["BEGIN", "derive", "narrowest", "spelt"]

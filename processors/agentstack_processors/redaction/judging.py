@@ -29,7 +29,7 @@ from agentstack_processors.redaction.numbers import scrub_number
 from agentstack_processors.redaction.places import NEXT_PART, PART_VALUE, number_of
 from agentstack_processors.redaction.scout import Scout
 
-BEFORE, _BEFORE_ESCAPED = 128, 640  # bytes before a place that any row looks at
+BEFORE, _BEFORE_ESCAPED = 192, 960  # bytes before a place that any row looks at
 AFTER, _STEP = 320, 64  # bytes behind it; places in the first of them are judged with it
 _AFTER_NAME = 4352  # behind the name of a secret: values of cookies may be long and hold spaces
 _LONGEST_RUN = 8192  # bytes; a token goes on to the next white space

@@ -69,6 +69,9 @@ class Leaf(NamedTuple):
     below: int = 0
 
 
+_AT_ONCE = 64  # spans stepped over before it is asked whether that may be
+
+
 class Leaves:
     """The strings of one ExportTraceServiceRequest or ExportLogsServiceRequest.
 
@@ -172,25 +175,37 @@ class Leaves:
     def _index_scope(self, start: int, end: int) -> None:
         data, at = self._data, start
         while at < end:
-            if data[at] == _SECOND and at + 3 < end:  # one of hundreds: without `fields`
-                size, at = data[at + 1], at + 2
-                if size >= 0x80:
-                    more, at = data[at], at + 1
-                    size = size & 0x7F | more << 7
-                    if more >= 0x80:
-                        third, at = data[at], at + 1
-                        size = size & 0x3FFF | third << 14
-                        if third >= 0x80:
-                            raise Malformed("a span of two megabytes or more")
-                if at + size > end:
-                    raise Malformed("a field reaches past the end of its message")
-                self._add(at, at + size, None)
-                at += size
-                continue
-            tag, _, low, high = next(fields(data, at, end))
-            kinds = {_FIRST: _SCOPE, _SECOND: None, _THIRD: TEXT}
-            self._add(low, high, kinds.get(tag, OPAQUE))
-            at = high
+            at = self._index_spans(at, end)
+            if at < end:
+                tag, _, low, high = next(fields(data, at, end))
+                kinds = {_FIRST: _SCOPE, _SECOND: None, _THIRD: TEXT}
+                self._add(low, high, kinds.get(tag, OPAQUE))
+                at = high
+
+    def _index_spans(self, at: int, end: int) -> int:
+        """Hundreds of spans one after another, without `fields`; where the first other one is."""
+        data, starts, sections = self._data, self._starts, self._sections
+        counted = len(starts)
+        while at + 3 < end and data[at] == _SECOND:
+            size, at = data[at + 1], at + 2
+            if size >= 0x80:
+                more, at = data[at], at + 1
+                size = size & 0x7F | more << 7
+                if more >= 0x80:
+                    third, at = data[at], at + 1
+                    size = size & 0x3FFF | third << 14
+                    if third >= 0x80:
+                        raise Malformed("a span of two megabytes or more")
+            starts.append(at)
+            sections.append((at, at + size, None))
+            at += size
+            if len(starts) - counted == _AT_ONCE:
+                self._allowance.fields(_AT_ONCE)
+                counted = len(starts)
+        if at > end:
+            raise Malformed("a field reaches past the end of its message")
+        self._allowance.fields(len(starts) - counted)
+        return at
 
     def _add(self, start: int, end: int, kind: Any) -> None:
         self._allowance.fields(1)

@@ -21,19 +21,34 @@ from importlib import import_module
 from typing import Any
 
 from agentstack_processors.redaction import encodings
-from agentstack_processors.redaction.derived import BEGIN, derive, narrowest
+from agentstack_processors.redaction.beginnings import may_begin
+from agentstack_processors.redaction.derived import BEGIN, derive, narrowest, spelt
 from agentstack_processors.redaction.folding import TABLE
 from agentstack_processors.redaction.keys import SECRET_WORDS
 from agentstack_processors.redaction.needles import Needles
-from agentstack_processors.redaction.patterns import Pattern, assignments, phones, tables
-from agentstack_processors.redaction.patterns.row import at_named, at_words, in_context
+from agentstack_processors.redaction.patterns import Pattern, abroad, assignments, phones, tables
+from agentstack_processors.redaction.patterns.row import LEAD, at_named, at_words, in_context
 
-_AT_WORDS = (at_words, at_named, tables.cells, assignments.passwords, assignments.tokens)
+_AT_WORDS = (
+    at_words, at_named, tables.cells, assignments.passwords, assignments.tokens,
+    abroad.beside_letters,
+)  # fmt: skip
 _BY_CONTEXT = (in_context, phones.in_context)  # a number, and a word not far from it
 _DATE = 10  # characters of one
 _REACH = 2048  # bytes from its begin in which a part of the expression has to hold
+_WORD_BYTES = 16  # more than any word that another leads to
 _WORD, _LITERAL = 3, 4  # characters after which a row's part of the question may end
 _WIDTH = 160  # bytes that the name of a secret and what closes it take at most
+_STRETCH = 512  # bytes that are in another script when their first letters are
+_STRANGE = (  # letters of other scripts than Latin
+    r"(?:[\xce-\xdb][\x80-\xbf]){3}|(?:[\xe0-\xed][\x80-\xbf]{2}){2}|(?:\\+u[0-9a-fA-F]{4}){2}"
+)
+# Followed by a value's worth of text: ids are bytes that may look like letters.
+_IS_STRANGE = re.compile(
+    b"(?:"
+    + _STRANGE.encode("latin-1")
+    + rb")(?:[\t\n\r -~]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}){6}"
+)
 _LETTERS = re.compile(rb"[a-z]*")
 _TAG = ord("b")  # of a string in a log record; see BEGIN
 _MEMORY = 64 << 20  # bytes RE2 may use for an automaton; ordinary traffic needs a few
@@ -41,15 +56,14 @@ _MEMORY = 64 << 20  # bytes RE2 may use for an automaton; ordinary traffic needs
 # The last word of a secret's name (keys._ENDING), closed as an attribute's key (a value follows,
 # field 2) or as a key in JSON. The Kelvin sign is no k in `keys`.
 _SPACE = r"\s\x0b\x1c-\x1f\x80-\xff"  # in bytes
-_NAMES = (
-    r"(?i:key|passw(?:or)?d|passwort|passphrase|passcode|pwd|secret|token|authorization|cookies?|cred(?:ential)?s?)"
-    r"(?:\x12|\\*[\x22'](?:[nrtbf\\" + _SPACE + r"]|u[0-9a-fA-F]{4}){0,24}[:=])"
-)
+_NAME = r"(?i:key|passw(?:or)?d|passwort|passphrase|passcode|pwd|secret|token|authorization|cookies?|cred(?:ential)?s?)"
+_NAMES = _NAME + r"(?:\x12|\\*[\x22'](?:[nrtbf\\" + _SPACE + r"]|u[0-9a-fA-F]{4}){0,24}[:=])"
 # Escapes of ASCII characters that stand for themselves elsewhere; "<", ">" and "&", which many
 # serialisers always escape, are spelt out where a row asks for them.
 HIDING = r"\\u00(?:2[0-57-9a-fA-F]|3[0-9abdfABDF]|[4-7aA])|[0-9]\\+u20[0-2]"
 # Accounts: two letters, two check digits, at least eleven more (Norway).
 _ALONE = rf"(?:{BEGIN}|[\x00-\x2f\x3a-\x40\x5b-\x60\x7b-\xff])"
+_IBAN_HEAD = r"[A-Za-z]{2}[0-9]{2}(?:[ \-A-Za-z0-9]|[\xc2\xe2][\x80-\xbf]|\\+u)"
 _IBAN = (
     r"[A-Za-z]{2}[0-9]{2}"
     r"(?:(?:[ \-]|[\xc2\xe2][\x80-\xbf]{1,2}|\\+u[0-9a-fA-F]{4}){0,2}[A-Za-z0-9]){11}"
@@ -87,7 +101,7 @@ _INT = r"[\x05-\x0b]\x18[\x80-\xff]{3,9}[\x01-\x7f]"
 _DOUBLE = r"\x09!(?s:.){7}[\x41-\x43]"
 _ARRAY = rf"[\n\x12*]{_SIZE}\*{_SIZE}\n"
 _BYTES = rf"[\n\x12*]{_SIZE}:{_SIZE}"
-_LAYERS = (_PERCENT, _SOFT_BREAK, _BASE64, _PART, _INT, _DOUBLE, _ARRAY, _BYTES)
+_IN_TEXTS, _ON_THE_WIRE = (_PERCENT, _SOFT_BREAK, _BASE64, _PART), (_INT, _DOUBLE, _ARRAY, _BYTES)
 
 _ASSIGNED = (assignments.passwords, assignments.tokens)
 _BARE = r"|[ \t]{1,2}(?=\S))"  # as `assignments` has it
@@ -119,17 +133,29 @@ class Scout:
         self.spoken = tuple(row for row in rest if row.words and not row.literals)
         """Rows that begin with a word."""
         others = [row for row in rest if row not in self.spoken]
-        firm, spoken = _joined(others, HIDING), _joined(self.spoken)
+        self._led = [row for row in self.spoken if row.lead is not None]
+        plain = [row for row in self.spoken if row.lead is None]
+        firm, spoken = _joined(others, HIDING), _joined(plain)
         self.blind = "" in (firm, spoken)
         """Whether of some row nothing can be demanded: then requests are always opened."""
         numbers = [_NUMBER] if self.context else []
         numbers += [_NINE] if any(map(_takes_nine, rows)) else []
         self._firm, self._spoken = firm, spoken or _NOTHING
         brief = (_joined(self.spoken, brief=_WORD), _joined(others, HIDING, brief=_LITERAL))
-        self._all = "|".join((*filter(None, brief), _NAMES, *numbers, *_LAYERS))
+        named = _NAME + r"[\x12\x22'\\]"
+        self._numbers = "|".join(numbers) or _NOTHING
+        self._texts = "|".join((*filter(None, brief), named, *numbers, *_IN_TEXTS))
+        usual = "|".join((self._texts, *_ON_THE_WIRE))
+        strange = [row for row in rows if row.asked]
+        self._all = "|".join((usual, _STRANGE)) if strange else usual
+        self._abroad = "|".join((usual, _joined(strange)))
         far = [row for row in rows if row.whole]
         self._whole, self._heads = _joined(far), _joined(far, brief=_WORD)
         self._lettered = "|".join((self._firm, self._spoken, _NAMES))
+        # What begins with letters demands nothing of the byte before.
+        found = [each for row in (*others, *plain) for each in expressions(row)]
+        self._at_letters = (*sorted({body for head, body in found if not head}), _NAMES)
+        self._by_letters: dict[bytes, str] = {}
         self._dated = [row for row in self.context if _may_be_a_date(row)]
         near = sorted({word for row in self.context for word in row.words})
         self._near = Needles(near)
@@ -145,16 +171,56 @@ class Scout:
 
         Whoever iterates may send back the offset from which to go on.
         """
-        search = compiled(self._all).search
-        match = search(data)
-        while match is not None:
+        everywhere = compiled(self._all).search
+        position = 0
+        while (match := everywhere(data, position)) is not None:
             start, end = match.span()
-            onwards = yield start, end
-            match = search(data, start + 1 if onwards is None else onwards)
+            if _IS_STRANGE.match(data, start) is not None:
+                position = yield from self._places_abroad(data, start)
+            else:
+                onwards = yield start, end
+                position = start + 1 if onwards is None else onwards
+
+    def _places_abroad(
+        self, data: bytes, start: int
+    ) -> Generator[tuple[int, int], int | None, int]:
+        """The places of a stretch in another script, whose words are asked for in there only.
+
+        Each byte they are made of tells states of the automaton apart, and requests are full of
+        random bytes.
+        """
+        search = compiled(self._abroad).search
+        stop = start + _STRETCH
+        match = search(data, start, min(len(data), stop + _WIDTH))
+        while match is not None and match.start() < stop:
+            begin, end = match.span()
+            onwards = yield begin, end
+            start = begin + 1 if onwards is None else onwards
+            match = search(data, start, min(len(data), stop + _WIDTH))
+        return max(start, stop)
 
     def a_row(self, data: bytes, start: int) -> bool:
-        """Whether a row, or the name of a secret, may begin here: `firm`, `is_spoken` or `name`."""
-        return _begins(self._lettered, data, start) is not None
+        """Whether a row, or the name of a secret, may begin here: `firm`, `is_spoken` or `name`;
+        or whether one stands here that begins before (`led`)."""
+        regex = self._of(data[start : start + _WORD]) if self.only_a_row(data, start) else None
+        asked = self._lettered if regex is None else regex
+        return (asked != "" and _begins(asked, data, start) is not None) or self.led(data, start)
+
+    def _of(self, letters: bytes) -> str:
+        """What may begin with three letters; empty when nothing does."""
+        small = letters.lower()
+        regex = self._by_letters.get(small)
+        if regex is None:
+            bodies = [each for each in self._at_letters if may_begin(each, small.decode())]
+            regex = self._by_letters[small] = "|".join(bodies)
+        return regex
+
+    def led(self, data: bytes, start: int) -> bool:
+        """Whether a word stands here that what stands before it may make a row of."""
+        if data[start - 1 : start] != b" ":
+            return False
+        folded = data[start : start + _WORD_BYTES].translate(TABLE)
+        return any(folded.startswith(row.words) and _leads(row, data, start) for row in self._led)
 
     @staticmethod
     def only_a_row(data: bytes, start: int) -> bool:
@@ -164,6 +230,14 @@ class Scout:
         for those with which the data begin, and behind `b`, which may be a tag.
         """
         return start > 0 and data[start] != _TAG and data[start : start + _WORD].isalpha()
+
+    def a_text(self, data: bytes, start: int) -> bool:
+        """Whether anything but what is on the wire may begin here."""
+        return _begins(self._texts, data, start) is not None
+
+    def a_number(self, data: bytes, start: int) -> bool:
+        """Whether digits enough begin here."""
+        return _begins(self._numbers, data, start) is not None
 
     def firm(self, data: bytes, start: int) -> bool:
         """Whether a row of its own form may begin here."""
@@ -228,6 +302,13 @@ class Scout:
         return compiled(self._words).search(data, max(0, start), min(len(data), end)) is not None
 
 
+def _leads(row: Pattern, data: bytes, start: int) -> bool:
+    near = data[max(0, start - LEAD) : start]
+    if b"\\" in near or not near.isascii():
+        return True  # which characters these are is not told yet
+    return row.lead is not None and row.lead.search(near.decode()) is not None
+
+
 def _begins(regex: str, data: bytes, start: int) -> Any:
     return compiled(regex).match(data, start, min(len(data), start + _REACH))
 
@@ -274,29 +355,39 @@ def _joined(rows: Iterable[Pattern], *others: str, brief: int = 0) -> str:
 
 def expressions(row: Pattern, brief: int = 0) -> list[tuple[str, str]]:
     """What RE2 has to find for one row; see `derive`."""
-    stems = _stems(row) if brief else []
-    if stems:
+    stems = _stems(row)
+    if stems and brief:
         return [("", stem) for stem in stems]
+    if row.asked:
+        texts = [text for text in row.asked if not brief or _has_latin(text)]
+        return [
+            ("", "".join(spelt(char, exact=not brief or not at) for at, char in enumerate(text)))
+            for text in texts
+        ]
     if row.name == "IBAN":
-        return [(_ALONE, _IBAN)]
+        return [(_ALONE, _IBAN_HEAD if brief else _IBAN)]
     if row.search in _ASSIGNED and _BARE in row.regex.pattern and not brief:
         return [each for regex in _assigned(row.regex.pattern) for each in derive(regex)]
-    return derive(row.regex, from_last_letter=bool(row.forms), brief=brief)
+    found = derive(row.regex, from_last_letter=bool(row.forms), brief=brief)
+    # A word is a place of its own, which the byte before it is no part of.
+    return [("", body) for _, body in found] if stems else found
+
+
+def _has_latin(text: str) -> bool:
+    """Whether two letters of ASCII tell a word, whatever is beside them."""
+    return sum(char.isascii() and char.isalpha() for char in text) > 1
 
 
 def _stems(row: Pattern) -> list[str]:
-    """The letters a row's search looks for, when they are enough to ask for; else nothing.
+    """The words a row's search looks for, when everything begins at one of them.
 
-    A word at which everything begins is all the automaton need know: what goes on while other
-    words begin makes states without end.
+    They are all the automaton need know: what goes on while other words begin makes states without
+    end.
     """
-    letters = [_LETTERS.match(word) for word in row.words]
-    stems = {each[0].decode() for each in letters if each is not None}
-    enough = all(len(stem) > _WORD or stem.encode() in row.words for stem in stems)
-    if row.search not in _AT_WORDS or not enough or any(head for head, _ in derive(row.regex)):
+    if row.search not in _AT_WORDS and row.lead is None:
         return []
-    counted = {"token": "token[^s]"} if row.uncounted else {}  # nosec B105
-    return [f"(?i:{counted.get(stem, stem)})" for stem in sorted(stems)]
+    counted = {b"token": r"(?i:token(?:[^s]|\z))"} if row.uncounted else {}
+    return sorted({counted.get(word) or _unfolded(word) for word in row.words})
 
 
 def _assigned(pattern: str) -> Iterator[re.Pattern[str]]:
@@ -314,10 +405,14 @@ def _unfolded(needle: bytes) -> str:
     """Every spelling that folds to `needle`."""
     if needle == b"---":
         return _FOREIGN
-    return "(?i:" + "".join(_FOLDED.get(char, char) for char in needle.decode("latin-1")) + ")"
+    return (
+        "(?i:"
+        + "".join(_FOLDED.get(char, re.escape(char)) for char in needle.decode("latin-1"))
+        + ")"
+    )
 
 
-@lru_cache
+@lru_cache(maxsize=1024)
 def compiled(regex: str) -> Any:
     """The expression, compiled once in each process; None without RE2."""
     try:

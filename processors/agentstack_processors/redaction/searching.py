@@ -46,6 +46,7 @@ _RUN = re.compile(rb"[A-Za-z0-9+/_\-=.~%]{12,}|H4sI[A-Za-z0-9+/_\-]{2,7}(?=\\)")
 _ESCAPED = re.compile(rb"\\{1,16}[/u]")  # JSON in JSON escapes the escapes
 _SIGNS = 400  # bytes behind a percent sign that are read with it
 _TWICE = 4  # times as many, where percent signs are written with percent signs
+_FRAMES = b"\n\x12*"
 _IN_AN_INT = (b"\x18", b"!")
 
 
@@ -108,10 +109,12 @@ class Search:
             return False
         if data[start + 1 : start + 2] in _IN_AN_INT and VARINTS.match(data, start):
             return self._number_matters(data, start, depth)
-        if data[start] in b"\n\x12*" and (array := ARRAYS.match(data, start)) is not None:
+        if data[start] in _FRAMES and (array := ARRAYS.match(data, start)) is not None:
             return has_several(data, array.start(1))
-        if data[start] in b"\n\x12*" and has_latin(data, start + 1):
+        if data[start] in _FRAMES and has_latin(data, start + 1):
             raise Malformed("bytes that are no UTF-8, which the scout does not read")
+        if data[start] in _FRAMES and not scout.a_text(data, start):
+            return False  # an id that looks like framing
         return self._text_matters(data, start, end, depth, row=row)
 
     def _text_matters(self, data: bytes, start: int, end: int, depth: int, *, row: bool) -> bool:
@@ -123,9 +126,11 @@ class Search:
         number = (
             (start >= self._counted_to or depth > 0)
             and _DIGIT.search(data, start, start + _HEAD) is not None
+            and scout.a_number(data, start)
             and self._number_near(data, start, end)
         )
-        word, base64 = row and scout.is_spoken(data, start), scout.is_base64(data, start)
+        word = row and (scout.is_spoken(data, start) or scout.led(data, start))
+        base64 = scout.is_base64(data, start)
         percent = data[start] == _PERCENT_SIGN and start >= self._unquoted_to
         if data[start] == _EQUALS:
             return True  # a soft break
@@ -144,8 +149,10 @@ class Search:
         )
 
     def _spoken_matters(self, data: bytes, start: int, low: int, high: int) -> bool:
-        rows = self._scout.rows_spoken(data[start : start + _WORD])
-        low, high = max(low, reach_back(data, start)), min(high, start + AFTER)
+        scout = self._scout
+        rows = scout.rows_spoken(data[start : start + _WORD])
+        back = BEFORE if scout.led(data, start) else 0
+        low, high = max(low, reach_back(data, start) - back), min(high, start + AFTER)
         self._allowance.read(high - low)
         return _finds(_reading(data, low, high), rows)
 

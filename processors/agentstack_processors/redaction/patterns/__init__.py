@@ -24,6 +24,10 @@ Each row (`row.Pattern`) says, cheapest question first:
 `whole`     what it finds may stand far from where the expression matches: the gate has all of the
             string read
 `uncounted` passes over `tokens`, which stand in every span
+`asked`     what to ask a request for in place of the expression, where that begins with no word:
+            wherever one of these stands, the text is read
+`lead`      what stands before one of `words`, up to it, in `LEAD` characters: for expressions that
+            begin there, but are told by the word
 =========== ======================================================================================
 
 A row with several of `literals`, `words`, `shapes` and `forms` needs one of each.

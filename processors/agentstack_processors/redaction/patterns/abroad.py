@@ -2,7 +2,8 @@
 """Credentials behind words in other scripts, and in words that need more than ASCII.
 
 Folding keeps none of their letters, so that the cheap questions of `gate` cannot ask for them.
-Asked for instead is one letter of each word, and only of texts that are more than ASCII.
+Asked for instead is one letter of each word, and only of texts that are more than ASCII. Words of
+ASCII only (`parola`) count where a letter beyond it follows: `la tua password \u00e8 ...`.
 """
 
 from __future__ import annotations
@@ -54,15 +55,17 @@ _WORDS: dict[str, tuple[str, ...]] = {
     # Polish, Turkish
     "\u0142": ("has\u0142",),
     "\u015f": ("\u015fifre",),
-    "\u0131": ("anahtar",),
-    # French, Portuguese, Spanish
-    "\u00e9": ("cl\u00e9", "mot de passe", "chave", "senha"),
+    # French, Spanish
+    "\u00e9": ("cl\u00e9",),
     "\u00f1": ("contrase\u00f1",),
-    # German, Swedish, Italian
-    "\u00fc": ("schl\u00fcssel", "kennwort"),
+    # German, Swedish
+    "\u00fc": ("schl\u00fcssel",),
     "\u00f6": ("l\u00f6senord",),
-    "\u00e8": ("chiave", "parola", "password", "jeton", "cl\u00e9"),
 }
+# Portuguese, French, German, Italian, Turkish; "mot de passe" by its last word.
+_OF_ASCII = (
+    "chave", "senha", "passe", "jeton", "kennwort", "chiave", "parola", "password", "anahtar",
+)  # fmt: skip
 _SPELT = {
     letter: tuple(
         dict.fromkeys(way for word in words for way in (word, word[0].upper() + word[1:]))
@@ -106,12 +109,36 @@ def _behind_words(pattern: Pattern, reading: Reading) -> Iterator[Span]:
                 position = text.find(word, position + 1)
 
 
+def beside_letters(pattern: Pattern, reading: Reading) -> Iterator[Span]:
+    """Values not far behind one of the words of ASCII, and a letter that is not."""
+    text, folded = reading.text, reading.folded
+    if text.isascii():
+        return
+    for word in reading.present(pattern.words):
+        position = folded.find(word)
+        while position >= 0:
+            end = position + len(word)
+            if _ON.match(text, end) is None and not _OFF.search(
+                text, max(0, position - 10), position
+            ):
+                match = pattern.regex.match(text, position, end + 2 * _FAR + _LONGEST)
+                yield from _value(match, end)
+            position = folded.find(word, position + 1)
+
+
 def _given(pattern: Pattern, text: str, start: int, end: int) -> Iterator[Span]:
     if _LIKE_A_VALUE.search(text, end, end + _FAR + _LONGEST) is None:
         return  # soon said
     match = pattern.regex.search(text, start, end + _FAR + _LONGEST)
-    if match is None or match.start() > end + _FAR:
+    if match is not None and match.start() <= end + _FAR:
+        yield from _value(match, end)
+
+
+def _value(match: re.Match[str] | None, end: int) -> Iterator[Span]:
+    """The value a match gives, when nothing between it and the word speaks against it."""
+    if match is None:
         return
+    text = match.string
     value = _END.split(match[1], maxsplit=1)[0]
     between = text[end : match.start(1)]
     if spoken.NOT_GIVEN.search(between) is not None or _STOP.search(between) is not None:
@@ -120,18 +147,31 @@ def _given(pattern: Pattern, text: str, start: int, end: int) -> Iterator[Span]:
         yield match.start(1), match.start(1) + len(value)
 
 
+_LETTERS = r"[\u00c0-\uffff]"
+_GIVEN = (
+    r"[a-z]{0,8}(?:(?:[ \t][A-Za-z'\u2019]{1,14}){1,5}"
+    r"(?=[ \t]{0,2}[:=]))?[ \t]{0,2}"
+    r"(?:(?i:api|wifi|wi-fi|root|admin|ssh)[ \t]{0,2})?"
+    rf"(?:[\u00c0-\uffff]{{1,2}}|[:=\-|][ \t]?|{spoken.GIVES})?[ \t\n]{{0,4}}"
+    r"[\"'`*\u201c\u201e\u00ab\u300c\u300e]{0,3}([!-~]{6,128})"
+)
 ROWS: tuple[Pattern, ...] = (
     Pattern(
         "SECRET",
-        re.compile(
-            r"[\u00c0-\uffff][a-z]{0,8}(?:(?:[ \t][A-Za-z'\u2019]{1,14}){1,5}"
-            r"(?=[ \t]{0,2}[:=]))?[ \t]{0,2}"
-            r"(?:(?i:api|wifi|wi-fi|root|admin|ssh)[ \t]{0,2})?"
-            rf"(?:[\u00c0-\uffff]{{1,2}}|[:=\-|][ \t]?|{spoken.GIVES})?[ \t\n]{{0,4}}"
-            r"[\"'`*\u201c\u201e\u00ab\u300c\u300e]{0,3}([!-~]{6,128})"
-        ),
+        re.compile(_LETTERS + _GIVEN),
         literals=tuple(_WORDS),
         group=1,
         search=_behind_words,
+        asked=tuple(dict.fromkeys(way for ways in _SPELT.values() for way in ways)),
+    ),
+    Pattern(
+        "SECRET",
+        re.compile(
+            rf"(?i:{'|'.join(_OF_ASCII)})(?:(?<!passe)|(?<=mot de passe)|(?<=Mot de passe))"
+            rf"[\s\S]{{0,{_FAR}}}?[\u00c0-\u024f]{_GIVEN}"
+        ),
+        words=tuple(word.encode() for word in _OF_ASCII),
+        group=1,
+        search=beside_letters,
     ),
 )

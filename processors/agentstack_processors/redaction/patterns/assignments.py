@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from agentstack_processors.redaction.patterns import names, values
+from agentstack_processors.redaction.patterns import names, nobodys, things, values
 
 if TYPE_CHECKING:
     from agentstack_processors.redaction.patterns.row import Pattern, Span
@@ -112,9 +112,9 @@ _UNQUOTED = 3  # the group of a value without quotes
 def _is_another(text: str, match: re.Match[str], group: int) -> bool:
     """Whether a value is a product's name, or what has passed: `pass: GPT4All`."""
     value = match[group]
-    if "=" not in match["sign"] and values.is_thing(value.rstrip(".,:!?")):
+    if "=" not in match["sign"] and things.is_thing(value.rstrip(".,:!?")):
         return True
-    return values.is_passed(text, match.start(), match.start(group), value)
+    return things.is_passed(text, match.start(), match.start(group), value)
 
 
 def _end_of_password(text: str, match: re.Match[str], group: int) -> int:
@@ -233,11 +233,11 @@ def _argument(text: str, match: re.Match[str]) -> bool:
 
 def _is_cell(text: str, match: re.Match[str]) -> bool:
     value = text[match.end("sign") : match.end()]
-    return values.has_digit(value) and values.is_drawn(value) and not values.is_uuid(value)
+    return values.has_digit(value) and values.is_drawn(value) and not things.is_uuid(value)
 
 
 def _is_dull(value: str) -> bool:
-    return values.is_dull(value) or values.is_code(value)
+    return nobodys.is_dull(value) or values.is_code(value)
 
 
 def _settled(text: str, match: re.Match[str], head: str, value: str) -> bool:
@@ -299,7 +299,7 @@ def _is_named(text: str, match: re.Match[str], value: str) -> bool:
         return _is_tangled(value) and len(value) >= 24 and "/" not in value
     if not names.is_secret(name):
         return names.is_login(name, match["value"])
-    if _NOT_OURS.search(text, max(0, start - 16), start) or values.is_contract(value):
+    if _NOT_OURS.search(text, max(0, start - 16), start) or things.is_contract(value):
         return False
     compared = sign.strip() in ("==", "===", "!=") and not _is_tangled(value)
     composite = compared or _is_composite(text, start, sign, value)
@@ -354,4 +354,4 @@ def _is_composite(text: str, start: int, sign: str, value: str) -> bool:
     """`"token:550e8400-…"`: the key of a cache, not a token; `arn:…:secret:name`: a name."""
     if sign == ":" and text[start - 1 : start] == ":":
         return True
-    return sign == ":" and text[start - 1 : start] in ("'", '"', "`") and values.is_uuid(value)
+    return sign == ":" and text[start - 1 : start] in ("'", '"', "`") and things.is_uuid(value)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from agentstack_processors.redaction.patterns import settings, values
+from agentstack_processors.redaction.patterns import nobodys, settings, things, values
 from agentstack_processors.redaction.patterns.row import Match, Pattern, at_literals, at_words
 
 _HEX = re.compile(r"[0-9a-f]+\Z|[0-9A-F]+\Z")
@@ -21,7 +21,7 @@ _FOR_SECRETS = re.compile(r"(?i:passw|passphrase|passcode|pwd|secret|token|api_?
 def _is_key(match: Match) -> bool:
     """Whether a client is given a key, and no host, project or identifier."""
     value = match[1]
-    if not values.has_digit(value) or values.is_uuid(value) or not values.is_drawn(value):
+    if not values.has_digit(value) or things.is_uuid(value) or not values.is_drawn(value):
         return False
     if _HEX.match(value) is not None:
         return len(value) >= 32
@@ -31,7 +31,7 @@ def _is_key(match: Match) -> bool:
 def _is_signing(match: Match) -> bool:
     """Whether what something is signed with may be a secret: drawn, chosen or four words."""
     value = match[1]
-    if values.is_dull(value) or values.is_code(value):
+    if nobodys.is_dull(value) or values.is_code(value):
         return False
     return (
         values.is_phrase(value)
@@ -48,8 +48,7 @@ def _is_filled_in(match: Match) -> bool:
 
 
 def _is_typed(match: Match) -> bool:
-    value = match[1]
-    return values.is_mixed(value) and not values.is_dull(value) and not values.is_code(value)
+    return values.is_typed(match[1]) and not values.is_code(match[1])
 
 
 _CALLED = (

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from agentstack_processors.redaction.patterns import values
+from agentstack_processors.redaction.patterns import nobodys, things, values
 from agentstack_processors.redaction.patterns.row import Match, Pattern, at_literals, at_words
 
 _TAKEN = r"[\"']?((?!-)[^\s\"'`$<{\[][^\s\"'`<{\[]{4,127})"
@@ -20,8 +20,7 @@ _WITHIN = r"\s(?:[^\n|;&]{0,120}?\s)??"
 
 def is_typed(match: Match) -> bool:
     """Whether an argument has what rules for passwords demand."""
-    value = match[1]
-    return values.is_mixed(value) and not values.is_dull(value)
+    return values.is_typed(match[1])
 
 
 def _is_flagged(match: Match) -> bool:
@@ -33,7 +32,14 @@ _PLACE = re.compile(r"[0-9.:,\-]+\Z|.*/.*/|.*\.(?:zip|7z|tar|gz|sql|bson|json)\Z
 
 
 def _is_strong(match: Match) -> bool:
-    return is_typed(match) and values.is_strong(match[1]) and not values.is_thing(match[1])
+    return is_typed(match) and values.is_strong(match[1]) and not things.is_thing(match[1])
+
+
+def _is_joined(match: Match) -> bool:
+    """What stands at `-p` without a space: in quotes whatever it is."""
+    value = match[1]
+    quoted = match.string[match.start(1) - 1] in "\"'"
+    return values.is_mixed(value) or (quoted and not nobodys.is_dull(value))
 
 
 def _is_bare(match: Match) -> bool:
@@ -82,9 +88,10 @@ ROWS: tuple[Pattern, ...] = (
         _is_flagged,
     ),
     _row(
-        (b"mariadb", b"mysql"),
-        r"(?i:mariadb|mysql)[a-z\-]{0,8}\s(?:[^\n|;&]{0,80}?\s)??-p[\"']([^\s\"'$<{\[][^\"'\n]{3,127})[\"']",
-        lambda match: not values.is_dull(match[1]),
+        (b"mariadb", b"mysql", b"sshpass"),
+        r"(?:(?i:mariadb|mysql)[a-z\-]{0,8}\s(?:[^\n|;&]{0,80}?\s)??-p"
+        r"|sshpass\s(?:[^\n|;&]{0,80}?\s)??-p[ \t]?)[\"']?((?!-)[^\s\"'$<{\[][^\s\"'<{\[]{3,127})",
+        _is_joined,
     ),
     _row(
         (b"0z-", b"0za-", b"rar-"),

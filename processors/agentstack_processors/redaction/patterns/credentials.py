@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from agentstack_processors.redaction import validators
 from agentstack_processors.redaction.entropy import random_looking
 from agentstack_processors.redaction.keys import SECRET_WORDS, is_folder, names_a_secret
-from agentstack_processors.redaction.patterns import assignments, pairs, values
+from agentstack_processors.redaction.patterns import assignments, nobodys, pairs, things, values
 from agentstack_processors.redaction.patterns.row import Match, Pattern, Span, at_literals, at_words
 from agentstack_processors.redaction.reading import Reading
 
@@ -18,7 +18,7 @@ def _keyed(pattern: Pattern, reading: Reading) -> Iterator[Span]:
     """The value of `"password": "…"` inside JSON or a Python literal."""
     for match in pattern.regex.finditer(reading.text):
         key, value = match[1], match[2]
-        piece = key.lower() == "token" and values.is_piece(match.string, match.end(2))
+        piece = key.lower() == "token" and things.is_piece(match.string, match.end(2))
         if not piece and names_a_secret(key) and _looks_secret(key, value):
             yield match.span(2)
 
@@ -31,7 +31,7 @@ def _looks_secret(key: str, value: str) -> bool:
         return False
     if key.lower().endswith(("authorization", "cookie", "cookies")):
         return True
-    if " " in value or _is_named(key, value) or values.is_contract(value):
+    if " " in value or _is_named(key, value) or things.is_contract(value):
         return False
     if value in _OF_FETCH:
         return False
@@ -43,7 +43,7 @@ def _looks_secret(key: str, value: str) -> bool:
 def _is_named(key: str, value: str) -> bool:
     """`"api_key": "example-key"`: words, where a machine would have drawn something."""
     plain = value.isascii() and not values.has_digit(value) and value == value.lower()
-    return plain and key.lower().endswith(("key", "token", "secret")) and values.is_names(value)
+    return plain and key.lower().endswith(("key", "token", "secret")) and nobodys.is_names(value)
 
 
 _NOBODYS = re.compile(
@@ -56,7 +56,7 @@ def _is_login(pair: str) -> bool:
     """`name:password` whose password is no placeholder: not `test:test`."""
     name, _, password = pair.rpartition(":")
     made_up = password.lower() in ("test", "token", "user", "xxx", "yyy", name.lower())
-    return not (password and made_up) and not values.is_dull(password or "x")
+    return not (password and made_up) and not nobodys.is_dull(password or "x")
 
 
 def _url(match: Match) -> bool:
@@ -99,7 +99,7 @@ def _in_cookies(pattern: Pattern, reading: Reading) -> Iterator[Span]:
         name = text[max(0, start - _NEAR) : start].lower()
         value = text[start:end]
         named = "cookie" in name or "curl" in name or name.endswith(_SESSIONS)
-        if named and values.is_drawn(value) and not values.is_uuid(value):
+        if named and values.is_drawn(value) and not things.is_uuid(value):
             yield start, end
 
 
@@ -172,7 +172,7 @@ ROWS: tuple[Pattern, ...] = (
         ),
         words=(b"authorization",),
         group=1,
-        accept=lambda match: not values.is_made_up(match[1]),
+        accept=lambda match: not nobodys.is_made_up(match[1]),
         search=at_words,
     ),
     Pattern(
@@ -225,7 +225,7 @@ ROWS: tuple[Pattern, ...] = (
         ),
         literals=("auth=(", "auth = (", "auth= (", "auth =("),
         group=1,
-        accept=lambda match: values.is_mixed(match[1]) and not values.is_dull(match[1]),
+        accept=lambda match: values.is_typed(match[1]),
     ),
     Pattern(
         "PASSWORD",  # curl -u name:password
@@ -236,18 +236,6 @@ ROWS: tuple[Pattern, ...] = (
         literals=("curl",),
         group=1,
         accept=lambda match: _is_login(match[1]),
-    ),
-    Pattern(
-        "PASSWORD",
-        re.compile(
-            r"(?:mysql[a-z]{0,8}\s(?:[^\n|;&]{0,80}?\s)??-p"
-            r"|sshpass\s(?:[^\n|;&]{0,80}?\s)??-p[ \t]?)[\"']?"
-            r"((?!-)[^\s\"'$<{\[][^\s\"'<{\[]{3,127})"
-        ),
-        words=(b"mysql", b"sshpass"),
-        group=1,
-        accept=lambda match: values.is_mixed(match[1]),
-        search=at_words,
     ),
     Pattern(
         "SECRET",
@@ -282,12 +270,23 @@ ROWS: tuple[Pattern, ...] = (
         "PASSWORD",
         re.compile(
             r"(?i:pw)(?:(?<![A-Za-z0-9]pw)|(?<=bindpw)|(?<=rootpw)|(?<=userpw)|(?<=sslpw))"
-            r"(?:[ \t][a-z0-9\-]{1,12}){0,4}?(?:[ \t]?[:=][ \t]{0,3}|[ \t](?:is|to|was)[ \t])"
-            r"[\"'`]?([^\s\"'`,;<>{}()\[\]|]{6,64})"
+            r"[:=][ \t]{0,3}[\"'`]?([^\s\"'`,;<>{}()\[\]|]{6,64})"
         ),
-        literals=("pw:", "pw=", "PW:", "PW=", "Pw:", "Pw=", "pw ", "PW "),
+        literals=("pw:", "pw=", "PW:", "PW=", "Pw:", "Pw="),
         group=1,
         accept=pairs.is_second,
+    ),
+    Pattern(
+        "PASSWORD",  # two letters are the end of many words: asked for is what stands before, too
+        re.compile(
+            r"[\s\"'`(](?i:pw)(?:[ \t][a-z0-9\-]{1,12}){0,4}?"
+            r"(?:[ \t][:=][ \t]{0,3}|(?<![wW])[:=][ \t]{0,3}|[ \t](?:is|to|was)[ \t])"
+            r"[\"'`]?([^\s\"'`,;<>{}()\[\]|]{6,64})"
+        ),
+        words=(b"-pw-", b'"pw-', b"(pw-"),
+        group=1,
+        accept=pairs.is_second,
+        search=at_words,
     ),
     Pattern(
         "PASSWORD",  # SQL
@@ -297,7 +296,7 @@ ROWS: tuple[Pattern, ...] = (
         ),
         words=(b"identified-",),
         group=1,
-        accept=lambda match: not values.is_dull(match[1]),
+        accept=lambda match: not nobodys.is_dull(match[1]),
         search=at_words,
     ),
     Pattern(
@@ -305,7 +304,7 @@ ROWS: tuple[Pattern, ...] = (
         re.compile(r"jdbc:oracle:[a-z]{2,8}:[^/\s\"']{1,40}/([^@\s\"']{3,64})@"),
         literals=("jdbc:oracle:",),
         group=1,
-        accept=lambda match: not values.is_dull(match[1]),
+        accept=lambda match: not nobodys.is_dull(match[1]),
     ),
     Pattern(
         "PASSWORD",
@@ -315,7 +314,7 @@ ROWS: tuple[Pattern, ...] = (
         ),
         words=(b"docker-login", b"podman-login"),
         group=1,
-        accept=lambda match: not values.is_dull(match[1]),
+        accept=lambda match: not nobodys.is_dull(match[1]),
         search=at_words,
     ),
     Pattern(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from agentstack_processors.redaction.patterns import values
+from agentstack_processors.redaction.patterns import nobodys, values
 from agentstack_processors.redaction.patterns.row import Match, Pattern, at_literals, at_words
 
 _USER = r"[A-Za-z0-9_.@\-]{2,40}"
@@ -22,7 +22,7 @@ _USERS = ("admin", "root", "istrator", "postgres", "oracle", "ubuntu")
 def is_second(match: Match) -> bool:
     """Whether the second of a pair is a password."""
     value = match[1].rstrip(".,:")
-    if values.is_dull(value) or values.is_code(value):
+    if nobodys.is_dull(value) or values.is_code(value):
         return False
     return values.is_strong(value) or values.is_odd_case(value)
 
@@ -35,18 +35,16 @@ def _is_second_of_user(match: Match) -> bool:
     signed = _SIGN.search(value) is not None
     if not signed and text[match.start(1) - 1] != " ":
         return False
-    return not values.is_dull(value) and "/" not in value and values.is_strong(value, bare=True)
+    return not nobodys.is_dull(value) and "/" not in value and values.is_strong(value, bare=True)
 
 
 def _is_with_user(match: Match) -> bool:
     """What somebody logs in with beside his name: letters and three digits, or a sign."""
     value = match[1].rstrip(_TAIL)
-    if values.is_dull(value) or values.is_code(value) or not values.is_strong(value):
+    if nobodys.is_dull(value) or values.is_code(value) or not values.is_strong(value):
         return False
-    return values.is_strong(value, bare=True) or len(_DIGIT.findall(value)) >= 3
+    return values.is_strong(value, bare=True) or values.is_numbered(value)
 
-
-_DIGIT = re.compile(r"[0-9]")
 
 ROWS: tuple[Pattern, ...] = (
     Pattern(
@@ -94,14 +92,14 @@ ROWS: tuple[Pattern, ...] = (
         re.compile(r":5432:[^\s:/]{1,64}:[^\s:/]{1,64}:([^\s:\"'|]{4,128})(?=\s|\Z)"),
         literals=(":5432:",),
         group=1,
-        accept=lambda match: values.is_mixed(match[1]) and not values.is_dull(match[1]),
+        accept=lambda match: values.is_typed(match[1]),
     ),
     Pattern(
         "PASSWORD",  # Uid=sa;Pwd={…};
         re.compile(r"(?i:;[ ]?(?:pwd|password)=)\{([^{}\s]{4,64})\}(?=;|\s|[\"']|\Z)"),
         words=(b";pwd={", b";password={", b";-pwd={", b";-password={"),
         group=1,
-        accept=lambda match: values.is_mixed(match[1]) and not values.is_dull(match[1]),
+        accept=lambda match: values.is_typed(match[1]),
         search=at_words,
     ),
 )  # fmt: skip

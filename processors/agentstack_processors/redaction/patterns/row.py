@@ -18,6 +18,7 @@ DASH = r" \-\u00a0\u2009-\u2015\u202f\u2212"  # separators people and models put
 SEP = rf"[{DASH}.]"
 FREE = r"(?<![A-Za-z0-9][0-9])(?<![0-9][\-.][0-9])(?<![_][0-9])"  # a number starts at this digit
 END = r"(?![A-Za-z0-9_])(?!-[0-9])"  # and ends here
+LEAD = 48  # characters before a word that say what it is
 _NOT_A_DIGIT = re.compile(rb"[^0]")
 _ZERO = ord("0")
 _AGAIN = 16  # matches that begin inside the one before; what follows of it is not asked again
@@ -175,6 +176,8 @@ class Pattern:
     near: bool = False
     whole: bool = False
     uncounted: bool = False
+    asked: tuple[str, ...] = ()
+    lead: re.Pattern[str] | None = None
 
     def find(self, text: str) -> Iterator[Span]:
         """Where in `text` this row's secrets stand, as (start, end)."""

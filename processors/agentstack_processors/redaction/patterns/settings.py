@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from agentstack_processors.redaction.patterns import names, values
+from agentstack_processors.redaction.patterns import names, nobodys, things, values
 from agentstack_processors.redaction.patterns.row import (
     Match,
     Pattern,
@@ -30,12 +30,12 @@ _PLAIN = ("token", "key", "auth", "api", "pat", "credential", "credentials", "cr
 def is_chosen(value: str, *, bare: bool = True) -> bool:
     """Whether somebody may have chosen a value: letters, digits, signs or capitals among them."""
     value = value.rstrip(".,:;")
-    if values.is_dull(value) or values.is_code(value) or values.is_made_up(value):
+    if nobodys.is_dull(value) or values.is_code(value) or nobodys.is_made_up(value):
         return False
     return (
         values.is_strong(value, bare=bare)
-        and not values.is_slug(value)
-        and not values.is_thing(value)
+        and not things.is_slug(value)
+        and not things.is_thing(value)
     )
 
 
@@ -49,13 +49,13 @@ def _is_set(match: Match) -> bool:
     name = names.name_at(text, start)
     if not (names.is_secret(name) or (name == "key" and names.is_under(text, start))):
         return False
-    if names.is_of_others(text, start) or values.is_run_of_assignments(value):
+    if names.is_of_others(text, start) or things.is_run_of_assignments(value):
         return False
     quoted = opens in "\"'`"
-    if values.is_uuid(value) or (quoted and values.is_phrase(value)):
-        named = name not in _PLAIN if values.is_uuid(value) else _SIGNING.search(name) is not None
+    if things.is_uuid(value) or (quoted and values.is_phrase(value)):
+        named = name not in _PLAIN if things.is_uuid(value) else _SIGNING.search(name) is not None
         return named and (quoted or opens == "[")
-    if _PLACE.match(value) is not None or (name == "token" and values.is_piece(text, match.end())):
+    if _PLACE.match(value) is not None or (name == "token" and things.is_piece(text, match.end())):
         return False
     return is_chosen(value, bare=name in _PLAIN or not _IS_NAME.match(name))
 
@@ -81,7 +81,7 @@ _PLACE = re.compile(r".*\.[A-Za-z]{2,5}\Z|[^@]+@[^@]+\.[a-z]+\Z|.*[/:].*")
 
 
 def _not_dull(match: Match) -> bool:
-    return not values.is_dull(match[1]) and not values.is_code(match[1])
+    return not nobodys.is_dull(match[1]) and not values.is_code(match[1])
 
 
 _ENTRY = re.compile(
@@ -123,7 +123,7 @@ def _is_kept(name: str, value: str) -> bool:
     drawn = len(value) >= 24 and values.has_digit(value) and values.is_drawn(value)
     if name.lower() in _ABOUT_SECRETS or not (drawn or is_chosen(value)):
         return False
-    return not values.is_uuid(value) and _PLACE.match(value) is None
+    return not things.is_uuid(value) and _PLACE.match(value) is None
 
 
 _ABOUT_SECRETS = frozenset(
@@ -155,13 +155,13 @@ ROWS: tuple[Pattern, ...] = (
     Pattern(
         "PASSWORD",
         re.compile(
-            r"(?:(?i:login|authenticate|auth|credentials?)(?:[ \t]{0,2}=[ \t]{0,2})?\("
+            r"(?:(?i:login|authenticate|auth|credentials?|bind(?:_s)?)(?:[ \t]{0,2}=[ \t]{0,2})?\("
             r"|(?i:connection|connect)\([^(),\n]{1,80},)[^()\n]{1,120}?,[ \t]{0,3}"
             rf"[@b]?[\"']({CHOSEN})[\"'](?=[ \t]{{0,3}}[),])"
         ),
         words=(
             b"login(", b"authenticate(", b"auth(", b"auth-=-(", b"auth=(", b"credential(",
-            b"credentials(", b"connection(", b"connect(",
+            b"credentials(", b"bind(", b"bind-s(", b"connection(", b"connect(",
         ),
         group=1,
         accept=_argument,

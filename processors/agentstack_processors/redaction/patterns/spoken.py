@@ -11,8 +11,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from agentstack_processors.redaction.patterns import names, values
-from agentstack_processors.redaction.patterns.row import Match, Pattern, Span, at_named, at_words
+from agentstack_processors.redaction.patterns import names, nobodys, things, values
+from agentstack_processors.redaction.patterns.row import (
+    LEAD,
+    Match,
+    Pattern,
+    Span,
+    at_named,
+    at_words,
+)
 from agentstack_processors.redaction.reading import Reading
 
 # Up to six words of a sentence, in brackets or not: ` for the (new) router #2`.
@@ -98,14 +105,14 @@ _ADJECTIVE = re.compile(
 def is_password(value: str) -> bool:
     """Whether a value in a sentence is a password: letters with digits or signs among them."""
     value, signed = value.rstrip(_TAIL), value.rstrip(".,:;")
-    if values.is_run_of_assignments(value) or (_PATH.search(value) and not _SIGNS.search(value)):
+    if things.is_run_of_assignments(value) or (_PATH.search(value) and not _SIGNS.search(value)):
         return False
-    if values.is_dull(value) or values.is_code(value) or _ADDRESS.match(value) is not None:
+    if nobodys.is_dull(value) or values.is_code(value) or _ADDRESS.match(value) is not None:
         return False
-    if values.is_thing(value) or values.is_column(value):
+    if things.is_thing(value) or things.is_column(value):
         return False
     odd = values.is_two_words(value) or values.is_odd_case(signed)
-    return (odd or values.is_strong(value)) and not values.is_uuid(value)
+    return (odd or values.is_strong(value)) and not things.is_uuid(value)
 
 
 def _said_password(match: Match) -> bool:
@@ -119,7 +126,7 @@ def _said_password(match: Match) -> bool:
     between = text[start : match.start(1)]
     if NOT_GIVEN.search(_ABOUT.sub("", between)) is not None or _PASS_ON.match(between):
         return False
-    if values.is_passed(text, start, match.start(1), match[1]) or _KEYWORD.search(
+    if things.is_passed(text, start, match.start(1), match[1]) or _KEYWORD.search(
         text, max(0, start - 12), start
     ):
         return False
@@ -147,7 +154,7 @@ def is_key(value: str, *, named: bool) -> bool:
         return False
     if _HEX.match(value) is not None:
         return named and len(value) >= 32 and not value.startswith("0x")
-    return (named and values.is_uuid(value)) or values.is_tangled(value)
+    return (named and things.is_uuid(value)) or values.is_tangled(value)
 
 
 def is_chosen(value: str) -> bool:
@@ -169,7 +176,7 @@ def _said_key(match: Match) -> bool:
     named = _SPECIFIC.search(text, max(0, start - 24), match.start(1)) is not None
     if is_key(match[1], named=named):
         return True
-    if _ADJECTIVE.match(between) is not None or values.is_piece(text, match.end()):
+    if _ADJECTIVE.match(between) is not None or things.is_piece(text, match.end()):
         return False
     return named and is_chosen(match[1])
 
@@ -197,7 +204,7 @@ def _sayings(pattern: Pattern, reading: Reading) -> Iterator[Span]:
     for word in reading.present(pattern.words):
         for position in reading.standing(word):
             if text[position - 1 : position] == " ":
-                for match in _SAYING.finditer(text, max(0, position - 48), position):
+                for match in _SAYING.finditer(text, max(0, position - LEAD), position):
                     yield match.span()
 
 
@@ -228,7 +235,8 @@ _SHORTEST = 6  # characters of a value
 
 
 def _is_password_before(value: str) -> bool:
-    odd = values.is_odd_case(value.rstrip(_TAIL)) or values.is_two_words(value.rstrip(_TAIL))
+    plain = value.rstrip(_TAIL)
+    odd = values.is_odd_case(plain) or values.is_two_words(plain) or values.is_numbered(plain)
     return is_password(value) and (odd or values.is_strong(value, bare=True))
 
 
@@ -248,7 +256,7 @@ ROWS: tuple[Pattern, ...] = (
     ),
     Pattern(
         "PASSWORD",
-        re.compile(r"(?i:mdp)(?<![A-Za-z0-9]mdp)(?:[ ][a-z]{1,12}){0,3}?"
+        re.compile(r"[Mm][Dd][Pp](?<![A-Za-z0-9][Mm][Dd][Pp])(?:[ ][a-z]{1,12}){0,3}?"
             rf"(?:[ \t]{{0,2}}[:=]|[ ]est)[ \t]{{0,2}}{_OPEN}({_TAKEN})"),
         literals=("mdp:", "mdp ", "MDP:", "MDP ", "mdp=", "Mdp:", "Mdp "),
         group=1,
@@ -290,5 +298,6 @@ ROWS: tuple[Pattern, ...] = (
         words=(b"password", b"passphrase", b"passcode", b"key", b"token", b"secret"),
         search=_said_before,
         uncounted=True,
+        lead=_SAYING,
     ),
 )  # fmt: skip

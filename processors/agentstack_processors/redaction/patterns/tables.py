@@ -13,7 +13,7 @@ import binascii
 import re
 from collections.abc import Iterator
 
-from agentstack_processors.redaction.patterns import settings, spoken, values
+from agentstack_processors.redaction.patterns import nobodys, settings, spoken, values
 from agentstack_processors.redaction.patterns.row import Pattern, Span, at_named, at_words
 from agentstack_processors.redaction.reading import Reading
 
@@ -109,7 +109,7 @@ def _bold(cell: str) -> str:
 
 def _is_listed(value: str) -> bool:
     """Beside who logs in, in a file of such lines: `marble-harbor-538` is a password too."""
-    return values.is_strong(value) and not (values.is_dull(value) or values.is_code(value))
+    return values.is_strong(value) and not (nobodys.is_dull(value) or values.is_code(value))
 
 
 def _inserted(pattern: Pattern, reading: Reading) -> Iterator[Span]:
@@ -155,7 +155,7 @@ def _only_password(row: re.Match[str]) -> Iterator[Span]:
 def _is_alone(value: str) -> bool:
     """Whether a cell that nothing names is a password: letters, digits, and a sign among them."""
     signed = _SIGNED.search(value) is not None and "@" not in value.strip("@")
-    signed = signed and len(_DIGIT.findall(value)) > 1
+    signed = signed and (len(value) >= 12 or len(_DIGIT.findall(value)) > 1)  # `R&D2`
     return signed and settings.is_chosen(value) and "/" not in value
 
 
@@ -196,7 +196,7 @@ def _entries(text: str, start: int, end: int, *, coded: bool) -> Iterator[Span]:
         if match is None:
             return
         value = match["value"]
-        if _is_base64(value) if coded else not values.is_dull(value):
+        if _is_base64(value) if coded else not nobodys.is_dull(value):
             yield match.span("value")
         position = match.end()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from agentstack_processors.redaction.patterns import spoken, values
+from agentstack_processors.redaction.patterns import nobodys, spoken, things, values
 from agentstack_processors.redaction.patterns.row import Match, Pattern, at_words
 
 _ONCE = (
@@ -26,13 +26,11 @@ _WHOSE = re.compile(
     r"|credit|security|access|entry|voicemail|phone|new|old|temporary|current)[ \t](?:[a-z]{2,12}"
     r"[ \t])?)\Z"
 )
-_LETTERS = re.compile(r"[A-Za-z]")
 _VERB = re.compile(
     r"(?i:(?<![a-z])(?:enter|try|tried|trying|use|using|used|with|typed?|typing|gave|give|supply|set|has|have|had|got"
     r"|chose|choose)[ \t](?:(?:the|my|his|her|their|our|this|a|new|old|same)[ \t]){0,2}"
     r"(?:[a-z]{2,10}[ \t])?)\Z"
 )
-_DIGITS = re.compile(r"[0-9]")
 
 
 def _is_code(match: Match) -> bool:
@@ -72,14 +70,13 @@ def _is_tried(match: Match) -> bool:
     if text[match.start(1) - 1] == "(":  # the old password (…) no longer works
         enclosed = text[match.end() : match.end() + 1] == ")"
         return enclosed and values.is_strong(value, bare=True) and spoken.is_password(value)
-    if _VERB.search(text, max(0, start - 40), start) is None or values.is_thing(value):
+    if _VERB.search(text, max(0, start - 40), start) is None or things.is_thing(value):
         return False
-    if values.is_dull(value) or values.is_code(value) or values.is_slug(value):
+    if nobodys.is_dull(value) or values.is_code(value) or things.is_slug(value):
         return False
     if values.is_odd_case(value) or values.is_two_words(value):
         return True
-    many = len(_DIGITS.findall(value)) >= 3 and _LETTERS.search(value) is not None
-    return many and len(value) >= 8 and spoken.is_password(value)
+    return values.is_numbered(value) and spoken.is_password(value)
 
 
 ROWS: tuple[Pattern, ...] = (
