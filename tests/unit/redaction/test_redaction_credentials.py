@@ -8,7 +8,7 @@ import string
 
 import pytest
 from agentstack_processors.redaction import Config, Redactor, entropy
-from agentstack_processors.redaction.patterns import values
+from agentstack_processors.redaction.patterns import nobodys
 
 from tests.fakes.credential_forms import AROUND, FORMS, GIVEN, NAMED, Drawn
 
@@ -141,13 +141,13 @@ def test_a_run_of_assignments_is_not_weighed_again_from_each_of_its_names(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked: list[str] = []
-    whole = values.is_dull
+    whole = nobodys.is_dull
 
     def counted(value: str) -> bool:
         asked.append(value)
         return whole(value)
 
-    monkeypatch.setattr(values, "is_dull", counted)
+    monkeypatch.setattr(nobodys, "is_dull", counted)
     text = "auth=1" * 2000 + " and " + "pwd=" * 2000
     assert Redactor(Config(key="k")).scrub(text) == text
     assert len(asked) < 500  # of 4,000 names, those near the end
