@@ -22,7 +22,12 @@ _APART = (
     *("written-by-hand", "prompt-engineering-guide", "promptfoo-docs", "payloads-all-the-things"),
     *("crewai-prompts", "openhands-prompt", "made-about_attacks", "made-product_prompt"),
     *("made-words", "skill-scanner", "written-benign", "pages-apache", "pages-mit"),
-    *("prowler", "threat-rule-descriptions"),
+    *("prowler", "threat-rule-descriptions", "guardrail-pages", "ai-threat-scanner"),
+    *("docs-adk", "docs-aider", "docs-camel", "docs-langchain", "docs-llama-index"),
+    *("docs-python-apache", "docs-python-bsd", "docs-python-mit", "deep-research-agent"),
+    *("written-trigger", "pickysteve-benign", "prompt-protection-benign", "raucle-bench-benign"),
+    *("warden-benign", "redteam-configs", "sage-redteam", "awesome-prompts", "kazma"),
+    *("agentshield", "agent-injection-suite", "mcp-threat-emulator"),
 )
 
 

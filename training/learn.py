@@ -34,12 +34,12 @@ Chosen = list[tuple[Cut, tuple[int, int, int], float]]
 
 def learn(cuts: Sequence[Cut], seed: int) -> Floats:
     """(SIZE + 1,) weights, the bias last."""
-    weighed = _weighed(cuts)
+    texts = weighed(cuts)
     ridge = np.repeat(RIDGE, SIZE // len(RIDGE))
     kept = shared(cuts)
     rng = np.random.default_rng(seed)
-    weights = fit(gather(_first(weighed, rng)), ridge, ROUNDS[0], None, kept)
-    return fit(gather(_second(weighed, rng, weights)), ridge, ROUNDS[1], weights, kept)
+    weights = fit(gather(_first(texts, rng)), ridge, ROUNDS[0], None, kept)
+    return fit(gather(_second(texts, rng, weights)), ridge, ROUNDS[1], weights, kept)
 
 
 def without_markers(weights: Floats) -> Floats:
@@ -62,7 +62,7 @@ def shared(cuts: Sequence[Cut]) -> npt.NDArray[np.bool_]:
     return found
 
 
-def _weighed(cuts: Sequence[Cut]) -> list[tuple[Cut, float]]:
+def weighed(cuts: Sequence[Cut]) -> list[tuple[Cut, float]]:
     """Each text with its weight: attacks together weigh half of what harmless texts do."""
     totals: dict[tuple[str, bool], float] = {}
     for cut in cuts:

@@ -237,6 +237,8 @@ class _Child:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 pass_fds=(theirs.fileno(),),
+                # One thread for matrices: of so small ones a second spins more than it computes.
+                env={"OPENBLAS_NUM_THREADS": "1", **os.environ},
             )
         except OSError as error:
             self._fault = error

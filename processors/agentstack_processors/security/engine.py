@@ -5,13 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache, partial
 
 from agentstack_processors.security.classes import classes
 from agentstack_processors.security.packs import shipped
-from agentstack_processors.security.reading import STATISTICS, Detectors, Reading
+from agentstack_processors.security.reading import READER, STATISTICS, Detectors, Reading
 from agentstack_processors.security.rules import Rule, parse
 from agentstack_processors.security.ruleset import RuleSet
-from agentstack_processors.security.statistics import NgramScorer
+from agentstack_processors.security.statistics import NgramScorer, SecondReader
+from agentstack_processors.security.statistics.reader_file import present
 from agentstack_processors.security.verdict import CLEAN, Scope, Verdict
 from agentstack_processors.security.windows import windows
 from agentstack_processors.security.yara import YaraPack
@@ -26,10 +28,12 @@ class Config:
     """What the engine looks for.
 
     Attributes:
-        disabled: Ids of rules that are switched off; `statistics` switches the score off.
+        disabled: Ids of rules that are switched off; `statistics` switches the score off,
+            `reader` the transformer that reads doubtful texts again.
         yara_folder: The user's own YARA files: (name for error messages, source).
         rules_folder: The user's own rule files: (name for error messages, YAML).
         weights: Weights of the statistical score; None: those that are shipped.
+        reader: Weights of the second reader; None: those that are shipped.
         scrub: What an excerpt goes through before it leaves the engine; None: nothing.
         prepared: Whether each rule is tried once at the start, half a second, so that no text has
             to wait for what RE2 does only then; without it the first texts may take that long.
@@ -39,6 +43,7 @@ class Config:
     yara_folder: tuple[tuple[str, str], ...] = ()
     rules_folder: tuple[tuple[str, str], ...] = ()
     weights: bytes | None = None
+    reader: bytes | None = None
     scrub: Callable[[str], str] | None = None
     prepared: bool = True
 
@@ -65,6 +70,7 @@ class Engine:
             rules=self._rules,
             yara=yara,
             statistics=None if STATISTICS in off else NgramScorer.load(self.config.weights),
+            reader=_reader(self.config),
             off=off,
             own=frozenset(own | (yara.ids - YaraPack(shipped(".yar")).ids)),
             scrub=self.config.scrub,
@@ -80,6 +86,19 @@ class Engine:
         reading = Reading(self._detectors, _whole(text), scope)
         reading.read(windows(reading.text, self._rules.suspicion))
         return reading.verdict()
+
+
+def _reader(config: Config) -> Callable[[], SecondReader] | None:
+    """None if it is switched off, by itself or with the score, or its file was taken away."""
+    if not config.disabled.isdisjoint({READER, STATISTICS}):
+        return None
+    return partial(_loaded, config.reader) if config.reader or present() else None
+
+
+@lru_cache(maxsize=2)
+def _loaded(data: bytes | None) -> SecondReader:
+    """When a text first asks for it: most processes that have rules judge nothing."""
+    return SecondReader.load(data)
 
 
 def _whole(text: str) -> str:
@@ -112,4 +131,4 @@ def load(config: Config) -> tuple[Rule, ...]:
     return tuple(rules.values())
 
 
-__all__ = ["STATISTICS", "Config", "Engine", "load"]
+__all__ = ["READER", "STATISTICS", "Config", "Engine", "load"]

@@ -18,13 +18,16 @@ from agentstack_processors.security.effort import ABROAD, HIDDEN, SURE, Effort
 from agentstack_processors.security.normalise import View, fold, view
 from agentstack_processors.security.rules import Rule
 from agentstack_processors.security.ruleset import Asked, Hit, RuleSet, Tried
-from agentstack_processors.security.statistics import NgramScorer
+from agentstack_processors.security.statistics import NgramScorer, SecondReader
+from agentstack_processors.security.statistics.reader import MOST
 from agentstack_processors.security.stems import Bits
 from agentstack_processors.security.verdict import CLEAN, EXCERPT, Finding, Scope, Verdict
 from agentstack_processors.security.yara import YaraHit, YaraPack
 
 STATISTICS = "statistics"
 """The id under which the statistical score is found and switched off."""
+READER = "reader"
+"""The id under which the second reader is switched off."""
 DEPTH = 2
 """How many disguises inside one another are undone."""
 VIEWS = 12
@@ -50,6 +53,7 @@ class Detectors:
         rules: Compiled rules.
         yara: Compiled YARA rules.
         statistics: The score, or None if it is switched off.
+        reader: Gives the second reader, loaded when first asked; None: there is none.
         off: Ids that are switched off.
         own: Ids of the user's own rules.
         scrub: What excerpts go through.
@@ -58,6 +62,7 @@ class Detectors:
     rules: RuleSet
     yara: YaraPack
     statistics: NgramScorer | None
+    reader: Callable[[], SecondReader] | None
     off: frozenset[str]
     own: frozenset[str]
     scrub: Callable[[str], str] | None
@@ -98,6 +103,8 @@ class Reading:
     _yara: dict[str, Finding] = field(default_factory=dict)
     _linear: float = 0.0
     _linear_at: tuple[int, int] = (0, 0)
+    _linear_in: tuple[str, int, int] = ("", 0, 0)
+    _first: float | None = None
     _effort: Effort = field(default_factory=Effort)
     _found: set[str] = field(default_factory=set)
     _top: str | None = None
@@ -205,6 +212,7 @@ class Reading:
             self._linear = value
             place = (offset + score.start, offset + score.end)
             self._linear_at = place if hidden is None else (hidden.start, hidden.end)
+            self._linear_in = (text, score.start, score.end)
 
     def _undo(self, outer: View, raw: str, stems: Bits, depth: int) -> None:
         """Look at what disguises hide; `raw` is the text `stems` were found in."""
@@ -231,7 +239,30 @@ class Reading:
         if not (self._matches or self._yara or untried or self._linear >= scoring.LINEAR_AGREE):
             return CLEAN
         weights, fused = self._judged()
+        if self._read_again():
+            weights, fused = self._judged()
         return self._told(list(weights.values()), fused)
+
+    def _read_again(self) -> bool:
+        """Let the second reader look at the worst window, once, if its answer can decide."""
+        statistics, reader = self.detectors.statistics, self.detectors.reader
+        value, (text, start, end) = self._linear, self._linear_in
+        if statistics is None or reader is None or value < scoring.DOUBTFUL:
+            return False
+        if not self._decides(value):
+            return False
+        said = reader().read(text, *statistics.narrowed(text, start, end))
+        self._first, self._linear = value, scoring.reread(value, said)
+        return True
+
+    def _decides(self, value: float) -> bool:
+        """Whether there is an alert with one answer of the reader's and none with another."""
+        alerts = set()
+        for said in (MOST, -MOST):
+            self._linear = scoring.reread(value, said)
+            alerts.add(self._judged()[1].score > scoring.SILENT)
+        self._linear = value
+        return len(alerts) > 1
 
     def _judged(self) -> tuple[dict[str, Finding], scoring.Fused]:
         """The findings, and what they add up to."""
@@ -333,7 +364,8 @@ class Reading:
         named = ", ".join(parts) or "no rule"
         untried = len(self._effort.untried - self._found)
         left = f"; {untried} rule{'s' * (untried > 1)} not tried" if untried else ""
-        return f"{named}; rules {fused.rules}, statistics {fused.linear:.2f}{left}"
+        first = "" if self._first is None else f" ({self._first:.2f} before it was read again)"
+        return f"{named}; rules {fused.rules}, statistics {fused.linear:.2f}{first}{left}"
 
 
 def _whole_words(text: str, start: int, stop: int) -> str:
@@ -396,4 +428,4 @@ def _characters(data: bytes, hit: Hit | YaraHit, plain: bool) -> tuple[int, int]
     return first, first + len(data[hit.start : hit.end].decode("utf-8", "ignore"))
 
 
-__all__ = ["STATISTICS", "Detectors", "Reading"]
+__all__ = ["READER", "STATISTICS", "Detectors", "Reading"]

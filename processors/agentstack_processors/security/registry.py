@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agentstack_processors.security.engine import STATISTICS, Config, load
+from agentstack_processors.security.engine import READER, STATISTICS, Config, load
 from agentstack_processors.security.packs import shipped
 from agentstack_processors.security.yara import YaraPack
 
@@ -75,7 +75,8 @@ def ids(config: Config) -> frozenset[str]:
     """
     yara = YaraPack((*shipped(".yar"), *config.yara_folder))
     watches = {watch.id for watch in WATCHES}
-    return frozenset({rule.id for rule in load(config)} | yara.ids | watches | {STATISTICS})
+    rules = {rule.id for rule in load(config)}
+    return frozenset(rules | yara.ids | watches | {READER, STATISTICS})
 
 
 __all__ = ["WATCHES", "Watch", "ids"]

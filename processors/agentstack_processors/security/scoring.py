@@ -45,6 +45,16 @@ LINEAR_WEIGHT = 40
 """Score of a statistical value of 1 that nothing else supports."""
 AGREEMENT = 25
 """What a statistical value of 1 adds to what the rules found."""
+DOUBTFUL = 0.5
+"""From this statistical value on a text is read a second time, if what the reader may say decides
+whether it is an alert. Two in a hundred ordinary texts reach it."""
+RARE = ((0.0, -3.0), (0.2, -2.0), (0.5, -1.0), (0.9, 0.0), (0.99, 1.0), (1.0, 2.0))
+"""Statistical values as powers of ten: from one to the next a harmless text is ten times rarer."""
+BELIEF = 0.5
+"""Powers of ten that one step of the reader's answer (-6 to 6) is worth. More lets it decide by
+itself, which it does worse than both together: it takes tasks of unknown kinds for attacks."""
+CAUTION = 0.5
+"""Powers of ten that are taken off whatever the reader says."""
 TRADE = 0.8
 """How much of its value a text loses that is full of the words of those who write about attacks."""
 PLAIN = 60
@@ -187,10 +197,28 @@ def fused(
 
 def needed(linear: float) -> float:
     """What rules must reach for an alert, given a statistical value."""
-    for (low, most), (high, least) in pairwise(NEEDED):
-        if linear < high:
-            return most + (least - most) * (linear - low) / (high - low)
-    return NEEDED[-1][1]
+    return _along(NEEDED, linear)
+
+
+def reread(linear: float, said: float) -> float:
+    """The statistical value of a text after the second reader has `said` what it makes of it.
+
+    Args:
+        linear: The value of the linear score, 0 to 1.
+        said: -6 to 6, as `SecondReader.read` gives it.
+    """
+    rarity = _along(RARE, linear) + BELIEF * said - CAUTION
+    return _along([(rare, value) for value, rare in RARE], rarity)
+
+
+def _along(points: Sequence[tuple[float, float]], at: float) -> float:
+    """On the line between two of the rising `points`; beyond the ends it stays."""
+    if at < points[0][0]:
+        return points[0][1]
+    for (low, first), (high, last) in pairwise(points):
+        if at < high:
+            return first + (last - first) * (at - low) / (high - low)
+    return points[-1][1]
 
 
 __all__ = [
@@ -200,6 +228,7 @@ __all__ = [
     "fused",
     "lawless",
     "needed",
+    "reread",
     "scope_weight",
     "stands_in",
 ]

@@ -21,7 +21,7 @@ from agentstack_processors.security.statistics.grams import (
     grams,
 )
 from agentstack_processors.security.statistics.model import Model
-from agentstack_processors.security.statistics.windows import Bounds, windows
+from agentstack_processors.security.statistics.windows import SIZES, Bounds, windows
 
 LONGEST: Final = 200_000
 """Characters looked at: of longer texts the first and the last half of that."""
@@ -95,6 +95,12 @@ class NgramScorer:
             self._window(found, size, spans, margins, range(*some))
             for size, some in enumerate(pairwise(spans.firsts))
         ]
+
+    def narrowed(self, text: str, start: int, end: int) -> tuple[int, int]:
+        """Where in `text[start:end]` the worst window stands that is not of the largest size."""
+        found = self.scores(text[start:end])[: len(SIZES) - 1]
+        best = max(found, key=lambda window: window.value, default=None)
+        return (start, end) if best is None else (start + best.start, start + best.end)
 
     def _best(self, text: str) -> Window | None:
         return max(self.scores(text), key=lambda window: window.value, default=None)
