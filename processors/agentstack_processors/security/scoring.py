@@ -50,10 +50,10 @@ DOUBTFUL = 0.5
 whether it is an alert. Two in a hundred ordinary texts reach it."""
 RARE = ((0.0, -3.0), (0.2, -2.0), (0.5, -1.0), (0.9, 0.0), (0.99, 1.0), (1.0, 2.0))
 """Statistical values as powers of ten: from one to the next a harmless text is ten times rarer."""
-BELIEF = 0.5
+BELIEF = 0.3
 """Powers of ten that one step of the reader's answer (-6 to 6) is worth. More lets it decide by
 itself, which it does worse than both together: it takes tasks of unknown kinds for attacks."""
-CAUTION = 0.5
+CAUTION = 0.2
 """Powers of ten that are taken off whatever the reader says."""
 TRADE = 0.8
 """How much of its value a text loses that is full of the words of those who write about attacks."""
