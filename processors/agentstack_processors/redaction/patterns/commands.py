@@ -94,14 +94,14 @@ ROWS: tuple[Pattern, ...] = (
         _is_joined,
     ),
     _row(
-        (b"0z-", b"0za-", b"rar-"),
-        rf"(?i:7za?|rar)[ \t][axeltu]{{1,2}}[ \t](?:[^\n|;&]{{0,80}}?[ \t])??-h?p{_TAKEN}",
+        (b"0z-", b"0za-"),
+        rf"(?i:7za?)[ \t][axeltu]{{1,2}}[ \t](?:[^\n|;&]{{0,80}}?[ \t])??-h?p{_TAKEN}",
         _is_flagged,
     ),
-    _row((b"openssl-",), rf"(?i:openssl)[ \t]{{1,2}}[a-z0-9\-]{{2,16}}{_WITHIN}-[kK][ \t]{_TAKEN}"),
+    _row((b"openssl",), rf"(?i:openssl)[ \t]{{1,2}}[a-z0-9\-]{{2,16}}{_WITHIN}-[kK][ \t]{_TAKEN}"),
     _row(
-        (b"smbclient", b"winexe", b"rpcclient", b"smbget", b"wmic-"),
-        rf"(?i:smbclient|winexe|rpcclient|smbget|wmic){_WITHIN}(?:-U|--user)[ =]{{0,2}}[\"']?"
+        (b"smbclient", b"winexe", b"rpcclient", b"smbget"),
+        rf"(?i:smbclient|winexe|rpcclient|smbget){_WITHIN}(?:-U|--user)[ =]{{0,2}}[\"']?"
         r"[^\s%\"']{1,48}%([^\s\"']{4,128})",
     ),
     _row(
@@ -110,14 +110,14 @@ ROWS: tuple[Pattern, ...] = (
         rf"{_WITHIN}[\"']?[^\s/:\"']{{0,40}}/?[^\s/:\"']{{1,40}}:([^\s\"']{{4,64}})@",
     ),
     _row(
-        (b"net-use", b"net0-use"),
-        r"(?i:net1?[ \t]use)[ \t](?:(?:[A-Za-z]:|\*)[ \t])?[\"']?"
+        (b"net-use",),
+        r"(?i:net[ \t]use)[ \t](?:(?:[A-Za-z]:|\*)[ \t])?[\"']?"
         r"[\\/\x08-\x0d]{1,8}[^\s\"']{1,96}[\"']?[ \t]"  # \f of \\files may have been read as one
         rf"(?:/(?i:user):\S{{1,60}}[ \t])?{_NO_FLAG}",
     ),
     _row(
-        (b"net-user", b"net0-user"),
-        rf"(?i:net1?[ \t]user)[ \t][^\s/]{{1,40}}[ \t]{_NO_FLAG}",
+        (b"net-use",),
+        rf"(?i:net[ \t]user)[ \t][^\s/]{{1,40}}[ \t]{_NO_FLAG}",
         _is_strong,
     ),
     _row(
@@ -125,10 +125,10 @@ ROWS: tuple[Pattern, ...] = (
         rf"(?i:sqlplus|expdp|impdp){_WITHIN}[\"']?[A-Za-z0-9_$#]{{1,30}}/[\"']?([^\s@\"'/]{{4,64}})"
         r"[\"']?@",
     ),
-    _row((b"chpasswd-",), rf"(?i:chpasswd)[ \t]{{0,2}}<<<[ \t]?{_TAKEN}"),
+    _row((b"chpasswd",), rf"(?i:chpasswd)[ \t]{{0,2}}<<<[ \t]?{_TAKEN}"),
     _row(
-        (b"password-file", b"key-file", b"passphrase-file", b"secret-file"),
-        r"(?i:password|key|passphrase|secret)[\-_](?i:file)[= ]<\((?i:echo|printf)[ \t](?:-n[ \t])?"
+        (b"password-file",),
+        r"(?i:password)[\-_](?i:file)[= ]<\((?i:echo|printf)[ \t](?:-n[ \t])?"
         + _TAKEN.replace("<{", "<{)"),
     ),
     _row((b"freerdp",), rf"(?i:freerdp)[0-9]?{_WITHIN}/p:{_TAKEN}"),

@@ -87,7 +87,10 @@ ROWS: tuple[Pattern, ...] = (
             rf"(?:[ \-](?i:code|number))?{_GIVES}[\"'`*]{{0,3}}([0-9]{{4,8}})"
             r"(?![A-Za-z0-9/\-])"
         ),
-        words=(b"pin-", b"pin:", b"pin=", b"otp-", b"otp:", b"otp="),
+        words=(
+            b"pin-0", b"pin-is", b"pin-was", b"pin-code", b"pin-number", b"pin-set", b"pin:",
+            b"pin=", b"otp-0", b"otp-is", b"otp:", b"otp=",
+        ),
         group=1,
         accept=_is_code,
         search=at_words,
