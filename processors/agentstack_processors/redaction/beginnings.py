@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which expressions may begin with given letters, so that only these need be asked where they stand.
+"""Which expressions may begin with given letters: only these need be asked where they stand.
 
 An automaton for two hundred rows is slow while it learns; for the few that begin with `tok` it is
 small, and soon knows all it will meet.
@@ -11,7 +11,10 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from agentstack_processors.redaction.derived import sre
+try:
+    from re import _parser as sre  # type: ignore[attr-defined]  # no stub: it is re's own
+except ImportError:  # Python 3.10
+    import sre_parse as sre
 
 _DEEP = 64  # steps; nothing here takes as many, and whatever does may begin with anything
 _Items = tuple[tuple[Any, bool], ...]

@@ -189,7 +189,7 @@ class _Writer:
 
     def _head(self, items: list[Any]) -> list[Any]:
         """`items` up to what repeats letters, if that demands enough."""
-        width = 0
+        width = 1 if any(map(_looks_back, items)) else 0  # what stands before tells as much
         for index, item in enumerate(items):
             if width >= self._brief and self._repeats_letters([item], self._flags):
                 return items[:index]
@@ -396,6 +396,10 @@ class _Writer:
         else:
             found = _members(value)
         return _any_case(found) if flags & re.IGNORECASE else found
+
+
+def _looks_back(item: Any) -> bool:
+    return str(item[0]) == "ASSERT_NOT" and item[1][0] < 0
 
 
 def _width(item: Any) -> int:

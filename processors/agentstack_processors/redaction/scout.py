@@ -26,13 +26,9 @@ from agentstack_processors.redaction.derived import BEGIN, derive, narrowest, sp
 from agentstack_processors.redaction.folding import TABLE
 from agentstack_processors.redaction.keys import SECRET_WORDS
 from agentstack_processors.redaction.needles import Needles
-from agentstack_processors.redaction.patterns import Pattern, abroad, assignments, phones, tables
-from agentstack_processors.redaction.patterns.row import LEAD, at_named, at_words, in_context
+from agentstack_processors.redaction.patterns import Pattern, assignments, phones
+from agentstack_processors.redaction.patterns.row import LEAD, at_words, in_context
 
-_AT_WORDS = (
-    at_words, at_named, tables.cells, assignments.passwords, assignments.tokens,
-    abroad.beside_letters,
-)  # fmt: skip
 _BY_CONTEXT = (in_context, phones.in_context)  # a number, and a word not far from it
 _DATE = 10  # characters of one
 _REACH = 2048  # bytes from its begin in which a part of the expression has to hold
@@ -47,7 +43,8 @@ _STRANGE = (  # letters of other scripts than Latin
 _IS_STRANGE = re.compile(
     b"(?:"
     + _STRANGE.encode("latin-1")
-    + rb")(?:[\t\n\r -~]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}){6}"
+    + rb")(?:[\t\n\r -~]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}"
+    rb"|[\xf0-\xf4][\x80-\xbf]{3}){6}"
 )
 _LETTERS = re.compile(rb"[a-z]*")
 _TAG = ord("b")  # of a string in a log record; see BEGIN
@@ -56,7 +53,10 @@ _MEMORY = 64 << 20  # bytes RE2 may use for an automaton; ordinary traffic needs
 # The last word of a secret's name (keys._ENDING), closed as an attribute's key (a value follows,
 # field 2) or as a key in JSON. The Kelvin sign is no k in `keys`.
 _SPACE = r"\s\x0b\x1c-\x1f\x80-\xff"  # in bytes
-_NAME = r"(?i:key|passw(?:or)?d|passwort|passphrase|passcode|pwd|secret|token|authorization|cookies?|cred(?:ential)?s?)"
+_NAME = (
+    r"(?i:key|passw(?:or)?d|passwort|passphrase|passcode|pwd|secret|token|authorization|cookies?"
+    r"|cred(?:ential)?s?)"
+)
 _NAMES = _NAME + r"(?:\x12|\\*[\x22'](?:[nrtbf\\" + _SPACE + r"]|u[0-9a-fA-F]{4}){0,24}[:=])"
 # Escapes of ASCII characters that stand for themselves elsewhere; "<", ">" and "&", which many
 # serialisers always escape, are spelt out where a row asks for them.
@@ -264,7 +264,7 @@ class Scout:
         return [
             row
             for row in self.spoken
-            if row.search not in _AT_WORDS or any(word in folded for word in row.words)
+            if row.lead is not None or any(word in folded for word in row.words)
         ]
 
     def rows_in_context(self, folded: bytes) -> list[Pattern]:
@@ -355,9 +355,6 @@ def _joined(rows: Iterable[Pattern], *others: str, brief: int = 0) -> str:
 
 def expressions(row: Pattern, brief: int = 0) -> list[tuple[str, str]]:
     """What RE2 has to find for one row; see `derive`."""
-    stems = _stems(row)
-    if stems and brief:
-        return [("", stem) for stem in stems]
     if row.asked:
         texts = [text for text in row.asked if not brief or _has_latin(text)]
         return [
@@ -369,8 +366,13 @@ def expressions(row: Pattern, brief: int = 0) -> list[tuple[str, str]]:
     if row.search in _ASSIGNED and _BARE in row.regex.pattern and not brief:
         return [each for regex in _assigned(row.regex.pattern) for each in derive(regex)]
     found = derive(row.regex, from_last_letter=bool(row.forms), brief=brief)
-    # A word is a place of its own, which the byte before it is no part of.
-    return [("", body) for _, body in found] if stems else found
+    stems = _stems(row)
+    if not stems:
+        return found
+    heads = {head for head, _ in found}
+    if len(heads) > 1:  # a word then is a place of its own, which the byte before is no part of
+        return [("", stem) for stem in stems] if brief else [("", body) for _, body in found]
+    return [(head, stem) for head in heads for stem in stems] if brief else found
 
 
 def _has_latin(text: str) -> bool:
@@ -379,12 +381,12 @@ def _has_latin(text: str) -> bool:
 
 
 def _stems(row: Pattern) -> list[str]:
-    """The words a row's search looks for, when everything begins at one of them.
+    """The words of a row of which each match begins with one, or follows what leads to one.
 
     They are all the automaton need know: what goes on while other words begin makes states without
     end.
     """
-    if row.search not in _AT_WORDS and row.lead is None:
+    if not row.words or row.literals or _counts(row):
         return []
     counted = {b"token": r"(?i:token(?:[^s]|\z))"} if row.uncounted else {}
     return sorted({counted.get(word) or _unfolded(word) for word in row.words})

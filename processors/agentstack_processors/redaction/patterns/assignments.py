@@ -256,7 +256,7 @@ def tokens(pattern: Pattern, reading: Reading) -> Iterator[Span]:
     """Long random values given to names that end in a word for secrets."""
     text, folded = reading.text, reading.folded
     for word in reading.present(pattern.words):
-        position = folded.find(word)
+        position, until, again = folded.find(word), 0, 0
         while position >= 0:
             # `tokens` are counted far more often than kept secret.
             ahead = folded[position : position + 6] != b"tokens" and reading.value_after(
@@ -264,9 +264,14 @@ def tokens(pattern: Pattern, reading: Reading) -> Iterator[Span]:
             )
             match = pattern.regex.match(text, position) if ahead else None
             onwards = position + 1
-            if match is not None and _is_token(text, match):
-                onwards = _end(text, match)
-                yield match.start("value"), onwards
+            if match is not None:
+                again = again + 1 if position < until else 0
+                until = match.end()
+                if _is_token(text, match):
+                    onwards = _end(text, match)
+                    yield match.start("value"), onwards
+                elif again >= _AGAIN:
+                    onwards = until
             position = folded.find(word, onwards)
 
 

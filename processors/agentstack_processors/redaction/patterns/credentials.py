@@ -280,10 +280,14 @@ ROWS: tuple[Pattern, ...] = (
         "PASSWORD",  # two letters are the end of many words: asked for is what stands before, too
         re.compile(
             r"[\s\"'`(](?i:pw)(?:[ \t][a-z0-9\-]{1,12}){0,4}?"
-            r"(?:[ \t][:=][ \t]{0,3}|(?<![wW])[:=][ \t]{0,3}|[ \t](?:is|to|was)[ \t])"
+            r"(?:[ \t]?[:=][ \t]{0,3}|[ \t](?:is|to|was)[ \t])"
             r"[\"'`]?([^\s\"'`,;<>{}()\[\]|]{6,64})"
         ),
-        words=(b"-pw-", b'"pw-', b"(pw-"),
+        words=tuple(
+            f"{before}pw-{behind}".encode()
+            for before in '-"('
+            for behind in (":", "=", "is-", "was-", "to-", "for-", "on-", "of-", "at-")
+        ),
         group=1,
         accept=pairs.is_second,
         search=at_words,

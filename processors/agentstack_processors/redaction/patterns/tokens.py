@@ -86,7 +86,7 @@ ROWS: tuple[Pattern, ...] = (
             r"/IncomingWebhook/[A-Za-z0-9]{32}/[A-Za-z0-9\-]{36}(?:/[A-Za-z0-9_\-]{20,80})?"
             r"|(?i:api/webhooks/)[0-9]{15,22}/[A-Za-z0-9_\-]{50,90}"
             r"|(?i:hooks\.zapier\.com/hooks/catch/)[0-9]{4,12}/[A-Za-z0-9]{5,20}"
-            r"|(?i:hook\.(?:[a-z]{2}[0-9]\.)?make\.com/)[a-z0-9]{24,40}"
+            r"|(?i:hook\.(?:(?:us|eu)[0-9]\.)?make\.com/)[a-z0-9]{24,40}"
             r"|(?i:maker\.ifttt\.com/trigger/)[A-Za-z0-9_\-/]{1,80}/with/key/[A-Za-z0-9_\-]{16,50}"
         ),
         words=(
