@@ -164,6 +164,7 @@ def _is_spoken(text: str, match: re.Match[str], value: str) -> bool:
 
 
 _SENTENCE_ENDS = re.compile(r"[ ]+[A-Z]|\s*\Z|\s*\n")
+_LOGINS = ("user", "uid", "login", "account", "mail", "benutzer", "usuario")
 _LOGIN = re.compile(
     r"(?i:user(?:[_ ]?(?:name|id))?|uid|login|account|e-?mail|benutzer|usuario)[\"']?[ \t]{0,3}[:=]"
     r"[ \t]{0,3}[^\s:=]{2,64}[\s,;|]{1,12}[\"']?[A-Za-z_.\-]{0,16}\Z"
@@ -172,9 +173,13 @@ _LOGIN = re.compile(
 
 def _beside_a_login(text: str, match: re.Match[str], value: str) -> bool:
     """Letters alone behind who logs in with them: `user=root` and, below, `password=…`."""
-    if not values.is_said_outright(value) or match["sign"].strip("\"' \t") not in ("=", ":"):
+    if match["sign"].strip("\"' \t") not in ("=", ":"):
         return False
-    return _LOGIN.search(text, max(0, match.start() - 96), match.start()) is not None
+    before = text[max(0, match.start() - 96) : match.start()]
+    lowered = before.lower()
+    if not any(word in lowered for word in _LOGINS) or not values.is_said_outright(value):
+        return False
+    return _LOGIN.search(before) is not None
 
 
 def _outright(text: str, match: re.Match[str], sign: str, value: str) -> bool:

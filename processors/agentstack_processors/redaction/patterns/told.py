@@ -27,9 +27,9 @@ _WHOSE = re.compile(
     r"[ \t])?)\Z"
 )
 _VERB = re.compile(
-    r"(?i:(?<![a-z])(?:enter|try|tried|trying|use|using|used|with|typed?|typing|gave|give|supply|set|has|have|had|got"
-    r"|chose|choose)[ \t](?:(?:the|my|his|her|their|our|this|a|new|old|same)[ \t]){0,2}"
-    r"(?:[a-z]{2,10}[ \t])?)\Z"
+    r"(?i:[,(;][ ]?\Z|(?<![a-z])(?:enter|try|tried|trying|use|using|used|with|typed?|typing|gave"
+    r"|give|supply|set|has|have|had|got|chose|choose)[ \t]"
+    r"(?:(?:the|my|his|her|their|our|this|a|new|old|same)[ \t]){0,2}(?:[a-z]{2,10}[ \t])?)\Z"
 )
 
 
@@ -72,7 +72,7 @@ def _is_tried(match: Match) -> bool:
         return enclosed and values.is_strong(value, bare=True) and spoken.is_password(value)
     if _VERB.search(text, max(0, start - 40), start) is None or things.is_thing(value):
         return False
-    if nobodys.is_dull(value) or values.is_code(value) or things.is_slug(value):
+    if nobodys.is_dull(value) or values.is_code(value):
         return False
     if values.is_odd_case(value) or values.is_two_words(value):
         return True
