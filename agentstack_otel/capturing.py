@@ -52,7 +52,7 @@ def to_text(value: object, limit: int = MAX_TEXT) -> str:
         plain = _Plain(limit).of(value, 0)
         text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
         return clip(text, limit)
-    except Exception:
+    except Exception:  # from the value's own methods: whatever they do, the caller must not notice
         return _name(value)
 
 
@@ -79,7 +79,7 @@ class _Plain:
             return _CUT
         try:
             return self._structure(value, depth)
-        except Exception:
+        except Exception:  # likewise: one odd value costs its own place, not its neighbours
             return _name(value)
 
     def _structure(self, value: object, depth: int) -> Any:

@@ -55,7 +55,8 @@ def is_loopback(host: str) -> bool:
     except ValueError:
         pass
     try:
-        found = {info[4][0] for info in socket.getaddrinfo(host or "0.0.0.0", None)}  # noqa: S104
+        everywhere = "0.0.0.0"  # noqa: S104  # nothing is bound: what an empty host stands for
+        found = {info[4][0] for info in socket.getaddrinfo(host or everywhere, None)}
     except OSError:
         return False
     return all(ipaddress.ip_address(str(each).partition("%")[0]).is_loopback for each in found)
