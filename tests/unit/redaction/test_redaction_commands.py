@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from agentstack_processors.redaction import Redactor
 from agentstack_processors.redaction.aliases import group
+
+from tests.fakes.planted_secrets import a_request, a_span
 
 _REDACTOR = Redactor()
 _PASSWORD = "Falcon" + "68#kit"
@@ -16,6 +20,9 @@ _HEX = "0a1b2c3d4e5f6071" * 2
 def _secrets(text: str) -> list[str]:
     found = _REDACTOR.find(text)
     assert all(group(each.type) == "SECRET" for each in found), text
+    if found:  # what is found in a text has to be seen in a request, too
+        for spelling in (text, json.dumps({"content": text})):
+            assert _REDACTOR.suspicious(a_request(a_span(spelling)).SerializeToString()), text
     return [text[each.start : each.end] for each in found]
 
 
@@ -67,7 +74,7 @@ def test_the_key_that_a_client_is_given_is_found(text, value):
     ['jwt.sign(payload, "{}")', "jwt.decode(t, '{}')", 'createHmac("sha256", "{}")',
      '{{"auth": ["bob", "{}"]}}', 'find(By.ID, "password").send_keys("{}")',
      "page.getByLabel('Password').fill('{}')", '<input type="password" name="pw" value="{}">',
-     "*:5432:app:bob:{}\n", "Server=db;Uid=sa;Pwd={{{}}};", 'IDENTIFIED BY "{}";'],
+     'DriverManager.getConnection(url, "sa", "{}");', "*:5432:app:bob:{}\n", "Server=db;Uid=sa;Pwd={{{}}};", 'IDENTIFIED BY "{}";'],
 )  # fmt: skip
 def test_a_password_in_a_call_a_form_or_a_connection_is_found(text):
     assert _secrets(text.format(_PASSWORD)) == [_PASSWORD]

@@ -156,7 +156,7 @@ ROWS: tuple[Pattern, ...] = (
         "PASSWORD",
         re.compile(
             r"(?:(?i:login|authenticate|auth|credentials?|bind(?:_s)?)(?:[ \t]{0,2}=[ \t]{0,2})?\("
-            r"|(?i:connection|connect)\([^(),\n]{1,80},)[^()\n]{1,120}?,[ \t]{0,3}"
+            r"|(?i:connect(?:ion)?)\([^(),\n]{1,80},)[^()\n]{1,120}?,[ \t]{0,3}"
             rf"[@b]?[\"']({CHOSEN})[\"'](?=[ \t]{{0,3}}[),])"
         ),
         words=(
