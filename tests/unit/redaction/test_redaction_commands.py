@@ -74,7 +74,8 @@ def test_the_key_that_a_client_is_given_is_found(text, value):
     ['jwt.sign(payload, "{}")', "jwt.decode(t, '{}')", 'createHmac("sha256", "{}")',
      '{{"auth": ["bob", "{}"]}}', 'find(By.ID, "password").send_keys("{}")',
      "page.getByLabel('Password').fill('{}')", '<input type="password" name="pw" value="{}">',
-     'DriverManager.getConnection(url, "sa", "{}");', "*:5432:app:bob:{}\n", "Server=db;Uid=sa;Pwd={{{}}};", 'IDENTIFIED BY "{}";'],
+     'DriverManager.getConnection(url, "sa", "{}");', "*:5432:app:bob:{}\n",
+     "Server=db;Uid=sa;Pwd={{{}}};", 'IDENTIFIED BY "{}";'],
 )  # fmt: skip
 def test_a_password_in_a_call_a_form_or_a_connection_is_found(text):
     assert _secrets(text.format(_PASSWORD)) == [_PASSWORD]

@@ -51,6 +51,12 @@ def _is_typed(match: Match) -> bool:
     return values.is_typed(match[1]) and not values.is_code(match[1])
 
 
+def _is_in_form(match: Match) -> bool:
+    """Whether a form's field for passwords holds one already."""
+    before = match.string[max(0, match.start() - 6) : match.start()]
+    return before in ("type='", 'type="') and _is_typed(match)
+
+
 _CALLED = (
     "Client", "Api", "API", "SDK", "Bot", "Auth", "Token", "Key", "Credential", "Credentials",
     "Service", "New",
@@ -88,7 +94,7 @@ ROWS: tuple[Pattern, ...] = (
             r"(?i:auth)[\"']?[ \t]{0,2}[:=][ \t]{0,2}\[\s{0,8}[\"'][^\"'\n]{1,64}[\"'],\s{0,8}[\"']"
             r"([^\"'\s]{4,128})[\"']\s{0,8}\]"
         ),
-        words=(b'auth":', b"auth:", b"auth=", b"auth-="),
+        words=(b'auth"', b"auth:", b"auth=", b"auth-="),
         group=1,
         accept=_is_typed,
         search=at_words,
@@ -104,13 +110,11 @@ ROWS: tuple[Pattern, ...] = (
         search=at_literals,
     ),
     Pattern(
-        "PASSWORD",
-        re.compile(
-            r"type=[\"']password[\"'][^<>]{0,120}?[ \t]value=[\"']([^\s\"'<>]{4,128})[\"']"
-        ),
-        literals=('type="password"', "type='password'"),
+        "PASSWORD",  # <input type="password" value="…">
+        re.compile(r"password[\"'][^<>]{0,120}?[ \t]value=[\"']([^\s\"'<>]{4,128})[\"']"),
+        words=(b'password"',),
         group=1,
-        accept=_is_typed,
-        search=at_literals,
+        accept=_is_in_form,
+        search=at_words,
     ),
 )  # fmt: skip
