@@ -27,7 +27,8 @@ _APART = (
     *("docs-python-apache", "docs-python-bsd", "docs-python-mit", "deep-research-agent"),
     *("written-trigger", "pickysteve-benign", "prompt-protection-benign", "raucle-bench-benign"),
     *("warden-benign", "redteam-configs", "sage-redteam", "awesome-prompts", "kazma"),
-    *("agentshield", "agent-injection-suite", "mcp-threat-emulator"),
+    *("agentshield", "agent-injection-suite", "mcp-threat-emulator", "written-orders"),
+    *("openscript", "prompt-injection-lab"),
 )
 
 
