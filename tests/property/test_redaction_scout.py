@@ -12,6 +12,7 @@ import pytest
 from agentstack_processors.otlp.scrub import scrub_logs, scrub_traces
 from agentstack_processors.redaction import Config, Redactor
 from agentstack_processors.redaction.custom import Custom
+from agentstack_processors.redaction.folding import fold
 from agentstack_processors.redaction.patterns import NAMES, PATTERNS
 from agentstack_processors.redaction.requests import RequestFilter
 from agentstack_processors.redaction.scout import Scout
@@ -180,6 +181,7 @@ def test_what_the_expression_of_a_row_matches_is_a_place(row, data):
     text = data.draw(st.sampled_from(["", " ", "\n", "(", "é"])) + text
     found = row.regex.search(text)
     assume(found is not None)
+    assume(not row.words or any(word in fold(text) for word in row.words))
     field = data.draw(st.sampled_from(["attribute", "bytes", "status", "event"]))
     payload, encoded = TRACE_FIELDS[field](text).SerializeToString(), text.encode()
     begin = payload.index(encoded)

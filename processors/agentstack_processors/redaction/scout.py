@@ -39,6 +39,7 @@ _STRETCH = 512  # bytes that are in another script when their first letters are
 _STRANGE = (  # letters of other scripts than Latin
     r"(?:[\xce-\xdb][\x80-\xbf]){3}|(?:[\xe0-\xed][\x80-\xbf]{2}){2}|(?:\\+u[0-9a-fA-F]{4}){2}"
 )
+_STRANGE_BEGINS = frozenset((*range(0xCE, 0xEE), ord("\\")))
 # Followed by a value's worth of text: ids are bytes that may look like letters.
 _IS_STRANGE = re.compile(
     b"(?:"
@@ -175,7 +176,7 @@ class Scout:
         position = 0
         while (match := everywhere(data, position)) is not None:
             start, end = match.span()
-            if _IS_STRANGE.match(data, start) is not None:
+            if data[start] in _STRANGE_BEGINS and _IS_STRANGE.match(data, start) is not None:
                 position = yield from self._places_abroad(data, start)
             else:
                 onwards = yield start, end
@@ -199,11 +200,16 @@ class Scout:
             match = search(data, start, min(len(data), stop + _WIDTH))
         return max(start, stop)
 
-    def a_row(self, data: bytes, start: int) -> bool:
+    def a_row(self, data: bytes, start: int, *, letters: bool = False) -> bool:
         """Whether a row, or the name of a secret, may begin here: `firm`, `is_spoken` or `name`;
-        or whether one stands here that begins before (`led`)."""
-        regex = self._of(data[start : start + _WORD]) if self.only_a_row(data, start) else None
-        asked = self._lettered if regex is None else regex
+        or whether one stands here that begins before (`led`).
+
+        Args:
+            data: The request.
+            start: The place.
+            letters: What `only_a_row` said of it.
+        """
+        asked = self._of(data[start : start + _WORD]) if letters else self._lettered
         return (asked != "" and _begins(asked, data, start) is not None) or self.led(data, start)
 
     def _of(self, letters: bytes) -> str:

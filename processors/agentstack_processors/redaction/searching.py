@@ -102,10 +102,11 @@ class Search:
         """Whether the place is worth the string it stands in: cheap questions only."""
         self._allowance.place()
         scout = self._scout
-        row = scout.a_row(data, start)
+        letters = scout.only_a_row(data, start)
+        row = scout.a_row(data, start, letters=letters)
         if row and (scout.firm(data, start) or scout.whole(data, start)):
             return True
-        if not row and scout.only_a_row(data, start):
+        if letters and not row:
             return False
         if data[start + 1 : start + 2] in _IN_AN_INT and VARINTS.match(data, start):
             return self._number_matters(data, start, depth)
