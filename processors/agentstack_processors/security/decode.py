@@ -67,11 +67,13 @@ class Decoder:
         shapes: RE2 expressions on the folded text, one of which must match; '' stands for any
             text that is not ASCII.
         undo: The readings of a text.
+        of_words: Whether its shapes are words: these and the others have few states apart.
     """
 
     name: str
     shapes: tuple[str, ...]
     undo: Undo
+    of_words: bool = False
 
 
 def _runs(name: str, found: Any, plain: Callable[[str], str]) -> Undo:
@@ -231,9 +233,15 @@ DECODERS: tuple[Decoder, ...] = (
         "leetspeak",
         _leet_shapes(),
         _unleet,
+        of_words=True,
     ),
-    Decoder("rot13", (_ROT13,), _whole("rot13", lambda text: codecs.encode(text, "rot13"))),
-    Decoder("reversed", (_BACKWARDS,), _turned),
+    Decoder(
+        "rot13",
+        (_ROT13,),
+        _whole("rot13", lambda text: codecs.encode(text, "rot13")),
+        of_words=True,
+    ),
+    Decoder("reversed", (_BACKWARDS,), _turned, of_words=True),
     Decoder("selectors", ("",), _runs("selectors", _SELECTORS, _selected)),
 )
 

@@ -14,13 +14,13 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from agentstack_processors.security import context, scoring
-from agentstack_processors.security.effort import ABROAD, HIDDEN, SURE, Effort
+from agentstack_processors.security.automaton import Bits
+from agentstack_processors.security.effort import ABROAD, HIDDEN, STUFFED, SURE, Effort
 from agentstack_processors.security.normalise import View, fold, view
 from agentstack_processors.security.rules import Rule
 from agentstack_processors.security.ruleset import Asked, Hit, RuleSet, Tried
 from agentstack_processors.security.statistics import NgramScorer, SecondReader
 from agentstack_processors.security.statistics.reader import MOST
-from agentstack_processors.security.stems import Bits
 from agentstack_processors.security.verdict import CLEAN, EXCERPT, Finding, Scope, Verdict
 from agentstack_processors.security.yara import YaraHit, YaraPack
 
@@ -28,6 +28,8 @@ STATISTICS = "statistics"
 """The id under which the statistical score is found and switched off."""
 READER = "reader"
 """The id under which the second reader is switched off."""
+STUFFING = "obfuscation.stuffed"
+"""The id under which a text is told that asks for more rules than could be tried."""
 DEPTH = 2
 """How many disguises inside one another are undone."""
 VIEWS = 12
@@ -148,9 +150,10 @@ class Reading:
         """
         asked: list[tuple[Tried, Callable[[], None]]] = []
         occurring = []
+        short = len(readings) == 1 and readings[0].name == "text"
         for reading in readings:
             data = reading.text.encode("utf-8", "replace")
-            wanted, stems = self.detectors.rules.asked(data)
+            wanted, stems = self.detectors.rules.asked(data, short=short)
             occurring.append(stems)
             asked += [(each[0], partial(self._try, each, data, reading)) for each in wanted]
         asked.sort(key=lambda each: -each[0].rule.weight)
@@ -333,10 +336,15 @@ class Reading:
         return self._operator
 
     def _told(self, findings: list[Finding], fused: scoring.Fused) -> Verdict:
+        off = self.detectors.off
         if fused.linear >= scoring.LINEAR_AGREE and self.detectors.statistics:
             weight = round(scoring.LINEAR_WEIGHT * fused.linear)
             place = self._linear_at
             findings.append(Finding("statistics", STATISTICS, "prompt_injection", weight, *place))
+        if len(self._effort.untried - self._found) >= STUFFED and STUFFING not in off:
+            weight = scoring.SILENT + 1
+            findings.append(Finding("rule", STUFFING, "obfuscation", weight, 0, len(self.text)))
+            fused = replace(fused, score=max(fused.score, weight))
         findings.sort(key=lambda finding: (-finding.weight, finding.rule))
         shown = tuple(self._with_excerpt(finding) for finding in findings[:TOLD])
         category = shown[0].category if shown else ""

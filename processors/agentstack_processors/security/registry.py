@@ -16,7 +16,8 @@ from agentstack_processors.security.yara import YaraPack
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """A rule over several spans; it has no pattern and no weight: its score depends on what it saw.
+    """A rule without a pattern and a weight, most of them over several spans: its score depends on
+    what it saw.
 
     Attributes:
         id: As in alerts.
@@ -30,6 +31,11 @@ class Watch:
 
 
 WATCHES = (
+    Watch(
+        "obfuscation.stuffed",
+        "obfuscation",
+        "A text asks for so many rules that not all of them could be tried.",
+    ),
     Watch(
         "taint.injected",
         "taint",

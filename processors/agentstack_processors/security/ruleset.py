@@ -4,16 +4,17 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
 
+from agentstack_processors.security.automaton import Automaton, Bits, expression, numbers
 from agentstack_processors.security.decode import DECODERS, Decoder
 from agentstack_processors.security.effort import pieces
+from agentstack_processors.security.gate import Gate
 from agentstack_processors.security.normalise import fold
 from agentstack_processors.security.rules import Rule, compiled
-from agentstack_processors.security.stems import Bits, Stems, numbers
 
 _SURVEY = (
     "ignor", "disregard", "instruct", "prompt", "system", "assistant", "jailbr", "unrestrict",
@@ -82,7 +83,9 @@ class Tried:
             first = max(end, start + 1)
 
 
-Asked = tuple[Tried, list[tuple[int, int]], int]
+Place = tuple[int, int]
+"""Where a part of a text begins and ends."""
+Asked = tuple[Tried, list[Place], int]
 """A rule that is worth trying, where (starts and ends in order), and on how many bytes."""
 
 
@@ -118,11 +121,21 @@ class _Wanted:
 
     def by(self, found: Bits) -> Iterator[int]:
         """The rules, by number, of which every group is among what was found."""
+        return numbers(self._wanted(found))
+
+    def needed(self, possible: Bits) -> Bits:
+        """What decides which rules are asked for, where at most so much is found."""
+        wanted, bits = self._wanted(possible), 0
+        for rank in range(self._ranks):
+            bits |= wanted << self._first + rank * len(self.tried)
+        return bits
+
+    def _wanted(self, found: Bits) -> Bits:
         answered, wanted = found >> self._first | self._unasked, self._row
         for _ in range(self._ranks):
             wanted &= answered
             answered >>= len(self.tried)
-        return numbers(wanted)
+        return wanted
 
 
 class RuleSet:
@@ -141,10 +154,18 @@ class RuleSet:
         shaped = [decoder for decoder in DECODERS if decoder.shapes[0]]
         self._decoders = [(each, 1 << self._raw.end + n) for n, each in enumerate(shaped)]
         self._foreign = [decoder for decoder in DECODERS if not decoder.shapes[0]]
-        shapes = {self._raw.end + n: each.shapes for n, each in enumerate(shaped)}
+        # Rules for the text as it was sent read it whole, not in pieces: all they ask counts.
+        self._of_raw = (1 << self._raw.end) - (1 << self._text.end)
         questions = self._text.questions() | self._raw.questions()
-        self._stems = Stems(questions, shapes)
-        self._survey = Stems({number: [stem] for number, stem in enumerate(_SURVEY)})
+        self._gate = Gate(
+            _answers((group, 1 << bit) for bit, group in questions.items()),
+            [
+                _answers((each.shapes, bit) for each, bit in self._decoders if each.of_words == of)
+                for of in (False, True)
+            ],
+            lambda possible: self._text.needed(possible) | self._of_raw,
+        )
+        self._survey = Automaton({expression(stem): 1 << n for n, stem in enumerate(_SURVEY)})
 
     def suspicion(self, part: str) -> int:
         """How much there is to look for in a part of a long text, by a cheap look."""
@@ -152,29 +173,36 @@ class RuleSet:
 
     def stems(self, folded: bytes) -> Bits:
         """What occurs in a folded reading, UTF-8: for `raw_hits` and `decoders`."""
-        return self._stems.found(folded)
+        return self._gate.found(folded)
 
-    def asked(self, folded: bytes) -> tuple[list[Asked], Bits]:
+    def asked(self, folded: bytes, *, short: bool = False) -> tuple[list[Asked], Bits]:
         """The rules to try on a folded reading, UTF-8, the heaviest first; and what occurs in it.
 
         Of a long reading each piece is asked for itself: what its beginning and its end have in
         common asks for no rule.
+
+        Args:
+            folded: The reading.
+            short: Whether it is all there is to read, if it is of one piece.
         """
         size = len(folded)
         places = pieces(size)
-        if len(places) == 1:
-            found = self._stems.found(folded)
-            return [(self._text.tried[n], places, size) for n in self._text.by(found)], found
-        where: dict[int, list[tuple[int, int]]] = {}
+        if len(places) > 1:
+            return self._asked_of(folded, places)
+        found = self._gate.found(folded, short=short)
+        return [(self._text.tried[n], places, size) for n in self._text.by(found)], found
+
+    def _asked_of(self, folded: bytes, pieces: Sequence[Place]) -> tuple[list[Asked], Bits]:
+        where: dict[int, list[Place]] = {}
         everything = 0
-        for place in places:
-            found = self._stems.found(folded[slice(*place)])
+        for place in pieces:
+            found = self._gate.found(folded[slice(*place)])
             everything |= found
             for number in self._text.by(found):
                 _joined(where.setdefault(number, []), place)
         return [
-            (self._text.tried[number], spots, sum(end - start for start, end in spots))
-            for number, spots in sorted(where.items())
+            (self._text.tried[number], places, sum(end - start for start, end in places))
+            for number, places in sorted(where.items())
         ], everything
 
     def hits(self, folded: bytes) -> Iterator[Hit]:
@@ -189,7 +217,8 @@ class RuleSet:
                 data = (fold(text) if tried.rule.view == "text" else text).encode(
                     "utf-8", "replace"
                 )
-                self.stems(data)
+                self._gate.found(data, short=True)
+                self._gate.found(data)
                 list(tried.hits(data, [(0, len(data))]))
 
     def raw_hits(self, raw: str, found: Bits) -> Iterator[Hit]:
@@ -217,7 +246,16 @@ def _tried(rule: Rule) -> Tried:
     return Tried(rule, compiled(rule.pattern, rule.place), unless)
 
 
-def _joined(known: list[tuple[int, int]], place: tuple[int, int]) -> None:
+def _answers(asked: Iterable[tuple[Iterable[str], Bits]]) -> dict[str, Bits]:
+    """By stem or expression, the bits of all that it answers."""
+    answers: dict[str, Bits] = {}
+    for group, bits in asked:
+        for each in group:
+            answers[each] = answers.get(each, 0) | bits
+    return answers
+
+
+def _joined(known: list[Place], place: Place) -> None:
     """Add a place behind those that are known; two that touch become one."""
     start, end = place
     if known and known[-1][1] >= start:

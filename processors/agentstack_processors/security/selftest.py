@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import re2
 
+from agentstack_processors.security.automaton import expression
 from agentstack_processors.security.normalise import fold
 from agentstack_processors.security.rules import Rule
 from agentstack_processors.security.ruleset import Hit, RuleSet
-from agentstack_processors.security.stems import expression
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from agentstack_processors.security.names import unknown
 from agentstack_processors.security.registry import WATCHES, ids
 
 KNOWN = ids(Config())
-SPOKEN = re.compile(r"\"((?:taint|loop|leak|anomaly|structure)\.[a-z_.-]+)\"")
+SPOKEN = re.compile(r"\"((?:taint|loop|leak|anomaly|structure)\.[a-z_.-]+|obfuscation\.stuffed)\"")
 
 
 def test_all_rules_that_any_part_tells_of_are_known():
