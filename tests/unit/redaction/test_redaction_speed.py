@@ -60,6 +60,17 @@ _HOSTILE = {
     "zeros": "0-",
     "prefixes": "xoxb-1-",
     "dashes": "-",
+    "logins": "log in as bob ",
+    "users": "admin/ a",
+    "clients": 'Client("a',
+    "shares": "net use \\\\a ",
+    "programs": "mongo -p",
+    "codes": "the code for the alarm ",
+    "signs before the host": "://a:b@c@",
+    "signatures": "jwt.sign(a, ",
+    "inputs": 'type="password" value="',
+    "rows of SQL": "insert into users values ('a',",
+    "tried passwords": "try the password a",
     "words beyond ASCII": "тел ",
 }
 

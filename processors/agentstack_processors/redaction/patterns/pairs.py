@@ -89,7 +89,7 @@ ROWS: tuple[Pattern, ...] = (
     ),
     Pattern(
         "PASSWORD",  # .pgpass: host:5432:database:user:…
-        re.compile(r":5432:[^\s:/]{1,64}:[^\s:/]{1,64}:([^\s:\"'|]{4,128})(?=\s|\Z)"),
+        re.compile(r":5432:[^\s:/]{1,64}:[^\s:/]{1,64}:([^\s:\"'|\\]{4,128})(?=[\s\"'\\]|\Z)"),
         literals=(":5432:",),
         group=1,
         accept=lambda match: values.is_typed(match[1]),
