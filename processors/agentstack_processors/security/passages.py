@@ -50,7 +50,7 @@ VERBS = frozenset(
 _LEADS = frozenset(
     """please kindly now then also first next finally immediately instead must should shall will
     always just simply do to and need assistant ai agent you todo task urgently additionally
-    afterwards can could would gotta let lets let's""".split()  # noqa: SIM905
+    afterwards can could would gotta let lets let's""".split()  # noqa: SIM905  # a table of words
 )
 COMMANDS = re2.compile(
     r"(?im)\b(?:ai|llm|gpt|chatbot|language model|assistant|copilot)\b"

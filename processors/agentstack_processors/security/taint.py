@@ -57,7 +57,7 @@ _PLAIN_WORD = re.compile(r"[a-z][a-z'-]+")
 _VAGUE = frozenset(
     """get set the of to in for by from with and data info information user users details manager
     tool api call run do new all my list item items client service server mcp functions function
-    """.split()  # noqa: SIM905
+    """.split()  # noqa: SIM905  # a table of words
 )
 
 _CUED, _COMMANDED = 10, 20

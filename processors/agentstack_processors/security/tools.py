@@ -60,17 +60,17 @@ _ACTING = frozenset(
 _READING = frozenset(
     """get list read search find lookup look query view show describe check count calculate
     compute think plan summarize summarise translate retrieve retrieval load select filter sort
-    parse extract detect validate verify compare analyze analyse explain know""".split()  # noqa: SIM905
+    parse extract detect validate verify compare analyze analyse explain know""".split()  # noqa: SIM905  # a table of words
 )
 _BROAD = frozenset(("send", "create", "post"))  # what is sent or made tells more than the verb
 _NETWORK = frozenset(
     """url webpage website web http link page browse browser visit fetch request curl wget
-    download crawl scrape navigate click site api""".split()  # noqa: SIM905
+    download crawl scrape navigate click site api""".split()  # noqa: SIM905  # a table of words
 )
 _OUTGOING = frozenset(
     """send mail email forward message dm reply notify text sms tweet post publish share upload
     webhook http request curl wget fetch submit push export broadcast slack channel
-    comment""".split()  # noqa: SIM905
+    comment""".split()  # noqa: SIM905  # a table of words
 )
 # Nouns as often as verbs: "the emails I received" asks for no e-mail.
 _NOUNS = frozenset(
@@ -80,7 +80,7 @@ _NOUNS = frozenset(
     report update info information password money account bank booking bookings reservation
     reservations hotel hotels flight flights restaurant restaurants ticket table car code query
     comment review reviews channel channels document documents folder member members profile
-    tweet tweets setting settings request requests read user reply site""".split()  # noqa: SIM905
+    tweet tweets setting settings request requests read user reply site""".split()  # noqa: SIM905  # a table of words
 )
 _BEFORE_VERBS = frozenset(
     ("", "and", "to", "please", "then", "you", "also", "or", "can", "could", "now", "just", "i")
