@@ -151,13 +151,13 @@ def _parsed(data: bytes) -> Read:
     said = json.loads(data[begin:end])
     width, inner, pieces = int(said["width"]), int(said["inner"]), int(said["pieces"])
     body = _Body(data[end:])
-    vocabulary = tuple(body.taken(int(said["text"])).decode().split("\n"))
+    vocabulary = tuple(str(body.taken(int(said["text"])), "utf-8").split("\n"))
     if len(vocabulary) != pieces:
         raise ValueError("its vocabulary has another size")
     found = Read(
         vocabulary=vocabulary,
         heads=int(said["heads"]),
-        embeddings=body.steps(pieces, width),
+        embeddings=body.steps(pieces, width).copy(),  # else it would keep the whole file
         worth=body.floats(pieces),
         places=body.floats(int(said["places"]), width),
         first=body.floats(2, width),
@@ -176,11 +176,11 @@ class _Body:
     def __init__(self, data: bytes) -> None:
         self._data = memoryview(data)
 
-    def taken(self, size: int) -> bytes:
+    def taken(self, size: int) -> memoryview:
         if size < 0 or size > len(self._data):
             raise ValueError("it ends too early")
         found, self._data = self._data[:size], self._data[size:]
-        return bytes(found)
+        return found
 
     def ended(self) -> None:
         if len(self._data):
