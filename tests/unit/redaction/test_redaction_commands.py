@@ -8,6 +8,7 @@ import json
 import pytest
 from agentstack_processors.redaction import Redactor
 from agentstack_processors.redaction.aliases import group
+from agentstack_processors.redaction.patterns import assignments
 
 from tests.fakes.planted_secrets import a_request, a_span
 
@@ -183,3 +184,17 @@ def test_the_sign_before_the_host_may_stand_in_the_password(scheme):
     found = _secrets(f"{scheme}://app:{secret}@db.internal/shop")
     assert len(found) == 1
     assert secret in found[0]
+
+
+def test_each_of_many_passwords_below_one_another_is_found():
+    lines = [f"password: {_PASSWORD}{index}" for index in range(60)]
+    assert _secrets("\n".join(lines)) == [f"{_PASSWORD}{index}" for index in range(60)]
+    tokens = [f"api_token={_KEY}{index}" for index in range(60)]
+    assert _secrets(" ".join(tokens)) == [f"{_KEY}{index}" for index in range(60)]
+
+
+def test_names_inside_a_value_are_weighed_a_few_times_only(monkeypatch):
+    weighed = []
+    monkeypatch.setattr(assignments, "_is_password", lambda *_: weighed.append(1) or 0)
+    _REDACTOR.find("pwd:" * 4000)
+    assert 16 < len(weighed) < 400

@@ -71,6 +71,7 @@ _NAME = re.compile(r"[A-Za-z0-9_.\-]{0,48}\Z")
 _ENVIRONMENT = re.compile(r"[A-Z][A-Z0-9_]{2,}\Z")
 _NETRC = re.compile(r"(?:\A|\s)login[ \t\n]{1,4}\S{1,40}[ \t\n]{1,4}\Z")
 _REACH = 80  # characters from the word to its value
+_SLACK = 8  # characters between what has been read and the next name, when one goes on
 _AGAIN = 16  # names inside the value of the one before, behind which the rest is passed over
 _SIGNS = 8  # equal signs inside a value; more are a run of assignments, each looked at by itself
 
@@ -84,7 +85,7 @@ def passwords(pattern: Pattern, reading: Reading) -> Iterator[Span]:
             onwards = position + 1
             match = pattern.regex.match(text, position)
             if match is not None:
-                again = again + 1 if position < until else 0
+                again = again + 1 if position < until + _SLACK else 0
                 until = match.end()
                 if again >= _AGAIN:
                     onwards = until
@@ -270,7 +271,7 @@ def tokens(pattern: Pattern, reading: Reading) -> Iterator[Span]:
             match = pattern.regex.match(text, position) if ahead else None
             onwards = position + 1
             if match is not None:
-                again = again + 1 if position < until else 0
+                again = again + 1 if position < until + _SLACK else 0
                 until = match.end()
                 if _is_token(text, match):
                     onwards = _end(text, match)
@@ -290,7 +291,8 @@ def _end(text: str, match: re.Match[str]) -> int:
 
 def _is_token(text: str, match: re.Match[str]) -> bool:
     value = match["value"].rstrip(".=-")
-    if values.is_plain(value) and not names.is_login("auth", match["value"]):
+    drawn = values.has_digit(value) or values.is_shuffled(value)
+    if not drawn and not names.is_login("auth", match["value"]):
         return False
     if _assigns(value) or not _is_given(text, match):
         return False

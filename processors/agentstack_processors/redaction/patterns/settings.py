@@ -44,14 +44,15 @@ def _is_set(match: Match) -> bool:
     value, ends = match[1], text[match.end() : match.end() + 1]
     opens = text[match.start(1) - 1]
     ended = ends in (opens if opens in "\"'`" else _ENDS) or opens == "["
-    if not ended or not (values.is_marked(value) or (opens in "\"'`" and value.count("-") > 2)):
+    quoted = opens in "\"'`"
+    strong = ended and values.is_marked(value) and values.is_strong(value.rstrip(".,:;"))
+    if not ended or not (strong or (quoted and value.count("-") > 2)):
         return False  # soon said, and true of most
     name = names.name_at(text, start)
     if not (names.is_secret(name) or (name == "key" and names.is_under(text, start))):
         return False
     if names.is_of_others(text, start) or things.is_run_of_assignments(value):
         return False
-    quoted = opens in "\"'`"
     if things.is_uuid(value) or (quoted and values.is_phrase(value)):
         named = name not in _PLAIN if things.is_uuid(value) else _SIGNING.search(name) is not None
         return named and (quoted or opens == "[")

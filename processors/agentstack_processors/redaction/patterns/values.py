@@ -187,18 +187,12 @@ def is_tangled(value: str) -> bool:
     return turns >= max(4, min(8, len(value) // 6))
 
 
-_PLAIN = re.compile(r"[a-z_.,:;\-]+\Z")
 _MARKED = re.compile(r"[0-9!@#$%^&*~?+=]|.[A-Z]")
 
 
 def is_marked(value: str) -> bool:
     """Whether anything in a value is not as in words; without, it is never strong: soon said."""
     return _MARKED.search(value) is not None
-
-
-def is_plain(value: str) -> bool:
-    """Whether a value is small letters alone, which are never strong: soon said."""
-    return _PLAIN.match(value) is not None
 
 
 def has_digit(value: str) -> bool:
