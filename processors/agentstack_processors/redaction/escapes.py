@@ -27,30 +27,38 @@ class View:
         text: What patterns are matched against; shorter than or as long as the original.
     """
 
-    __slots__ = ("_original", "_starts", "text")
+    __slots__ = ("_of", "_original", "_starts", "text")
 
     def __init__(self, original: str) -> None:
-        self._starts: list[int] = [0]
-        self._original: list[int] = [0]
-        pieces: list[str] = []
+        self.text = _ESCAPE.sub(_meant, original)
+        self._of = original
+        self._starts: list[int] = []
+        self._original: list[int] = []
+
+    def original(self, position: int) -> int:
+        """The offset in the original text of the character at `position` of the view."""
+        if not self._starts:  # most views are read and found clean
+            self._find_way_back()
+        index = bisect_right(self._starts, position) - 1
+        return self._original[index] + position - self._starts[index]
+
+    def _find_way_back(self) -> None:
+        self._starts, self._original = [0], [0]
         size = position = 0
-        for match in _ESCAPE.finditer(original):
+        for match in _ESCAPE.finditer(self._of):
             start, end = match.span()
-            pieces.append(original[position:start])
             size += start - position
             if start > position:
                 self._add(size, start)
-            pieces.append(chr(int(match[1], 16)) if match[1] else _PLAIN.get(match[2], match[2]))
             size, position = size + 1, end
             self._add(size, end)
-        pieces.append(original[position:])
-        self.text = "".join(pieces)
 
     def _add(self, view: int, original: int) -> None:
         self._starts.append(view)
         self._original.append(original)
 
-    def original(self, position: int) -> int:
-        """The offset in the original text of the character at `position` of the view."""
-        index = bisect_right(self._starts, position) - 1
-        return self._original[index] + position - self._starts[index]
+
+def _meant(match: re.Match[str]) -> str:
+    """The character that an escape stands for."""
+    code, letter = match.groups()
+    return chr(int(code, 16)) if code else _PLAIN.get(letter, letter)

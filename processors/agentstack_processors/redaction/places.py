@@ -13,11 +13,11 @@ from agentstack_processors.redaction.leaves import INT, Leaf
 _PERCENT = re.compile(rb"%(?:25)*([2-7][0-9A-Fa-f])")
 PART_VALUE = re.compile(
     rb"\\*\"(?:text|content|delta|arguments|partial_json|output_text|thinking)\\*\"(?:\\+[nrt]|\s)*:"
-    rb"(?:\\+[nrt]|\s)*\\*\"(?:[^\"\\]|\\+[^\"\\])*"
+    rb"(?:\\+[nrt]|\s)*\\*\"[^\"\\]*(?:\\+[^\"\\]+)*"
 )
 _PART_QUOTED = re.compile(  # with escapes as they stand; above, any quote ends the text
     rb"\"(?:text|content|delta|arguments|partial_json|output_text|thinking)\"\s*:\s*"
-    rb"\"(?:[^\"\\]|\\[\x00-\xff])*"
+    rb"\"[^\"\\]*(?:\\[\x00-\xff][^\"\\]*)*"
 )
 NEXT_PART = (
     re.compile(  # from its quote on: to go over the backslashes before it takes their square
