@@ -48,6 +48,8 @@ _REPORT = re2.compile(
     r"|claims?(?: that)?|(?:in which|where) (?:the |a |an )?(?:user|attacker|input|text|page|data)"
     r"|instructed|tricked|designed to|aim(?:s|ed)? to|used to|wants? to"
     r"|asking (?:it|them|an? \w+) to"
+    r"|how (?:do|does|did|can|could|might|would) (?:an? |the )?(?:attackers?|hackers?|people|users?"
+    r"|someone|somebody|adversar(?:y|ies)|criminals?|researchers?|red teams?)"
     r"|(?:tell|ask|trick|lead)s? (?:the |an? )(?:copilot|chatgpt|claude|gemini|machine) to"
     r"|types?|typed|typing|pasted?|wrote|logged|label(?:l)?(?:s|ed)?|regression test for"
     r"|flags?|detects?|blocks?|catch(?:es)?)\b[^.!?\n]{0,60}$"

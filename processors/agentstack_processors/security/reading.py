@@ -15,7 +15,14 @@ from functools import partial
 
 from agentstack_processors.security import context, scoring
 from agentstack_processors.security.automaton import Bits
-from agentstack_processors.security.effort import ABROAD, HIDDEN, STUFFED, SURE, Effort
+from agentstack_processors.security.effort import (
+    ABROAD,
+    HIDDEN,
+    STUFFED,
+    STUFFED_ATTACK,
+    SURE,
+    Effort,
+)
 from agentstack_processors.security.normalise import View, fold, view
 from agentstack_processors.security.rules import Rule
 from agentstack_processors.security.ruleset import Asked, Hit, RuleSet, Tried
@@ -336,12 +343,11 @@ class Reading:
         return self._operator
 
     def _told(self, findings: list[Finding], fused: scoring.Fused) -> Verdict:
-        off = self.detectors.off
         if fused.linear >= scoring.LINEAR_AGREE and self.detectors.statistics:
             weight = round(scoring.LINEAR_WEIGHT * fused.linear)
             place = self._linear_at
             findings.append(Finding("statistics", STATISTICS, "prompt_injection", weight, *place))
-        if len(self._effort.untried - self._found) >= STUFFED and STUFFING not in off:
+        if STUFFING not in self.detectors.off and self._stuffed():
             weight = scoring.SILENT + 1
             findings.append(Finding("rule", STUFFING, "obfuscation", weight, 0, len(self.text)))
             fused = replace(fused, score=max(fused.score, weight))
@@ -349,6 +355,12 @@ class Reading:
         shown = tuple(self._with_excerpt(finding) for finding in findings[:TOLD])
         category = shown[0].category if shown else ""
         return Verdict(fused.score, category, shown, self._explained(shown, fused))
+
+    def _stuffed(self) -> bool:
+        """Whether so many rules were left untried that it is no accident."""
+        untried = len(self._effort.untried - self._found)
+        sure = self._linear >= scoring.NEEDED[-1][0]
+        return untried >= (STUFFED_ATTACK if sure else STUFFED)
 
     def _with_excerpt(self, finding: Finding) -> Finding:
         around = max(0, (EXCERPT - (finding.end - finding.start)) // 4)

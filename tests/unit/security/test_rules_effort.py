@@ -8,6 +8,7 @@ from base64 import b64encode
 from itertools import pairwise
 
 import pytest
+from agentstack_processors.security import reading
 from agentstack_processors.security.alert import LOW
 from agentstack_processors.security.effort import MOST, OVERLAP, PIECE, TRY, Effort, pieces
 from agentstack_processors.security.engine import STATISTICS, Config, Engine
@@ -114,6 +115,16 @@ def test_a_text_that_leaves_many_rules_untried_is_told_of_by_itself(engine: Engi
     assert STUFFING in {finding.rule for finding in verdict.findings}
     assert verdict.score >= LOW
     assert "rules not tried" in verdict.explanation
+
+
+def test_fewer_are_enough_where_the_statistics_read_an_attack(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "STUFFED", 10_000)
+    text = f"{near_misses(engine, 12_000)}\n\n{ATTACK}\n\n{near_misses(engine, 12_000)}"
+    assert STUFFING not in {finding.rule for finding in engine.judge(text).findings}
+    whole = Engine(Config(prepared=False))
+    assert STUFFING in {finding.rule for finding in whole.judge(text).findings}
 
 
 def test_that_a_text_is_stuffed_can_be_switched_off(engine: Engine) -> None:
