@@ -84,6 +84,8 @@ _MORE = (
     "\u043f\u0430\u0440\u043e\u043b\u044c \u043e\u0442 \u0441\u0435\u0440\u0432\u0435\u0440\u0430:"
     " Hunter22!x",
     "\u6211\u7684\u5bc6\u7801\u662fHunter22!x", "cl\u00e9 API : a8F3kL9xQ2mZ7vR4tY6w",
+    "\u0422\u043e\u043a\u0435\u043d: Hunter22!x", "\ube44\ubc88: Hunter22!x",
+    "\u015eifrem Hunter22!x", "la tua password \u00e8 Hunter22!x", "votre jeton \u00e0 part : Hunter22!x",
     'JWT_SECRET="Hunter22!x"', "login('bob', 'Hunter22!x')", "[api]\nkey = 'a8F3kL9xQ2mZ7vR4tY6w'",
     "secrets:\n  mail: Hunter22!x\n", "echo 'Hunter22!x' | docker login --password-stdin",
     "name,user,password\n" + "a,b,\n" * 200 + "router,admin,Hunter22!x",

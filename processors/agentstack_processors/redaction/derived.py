@@ -349,7 +349,8 @@ class _Writer:
     def _branch(ways: list[tuple[str, bool]]) -> str:
         """One of several; where one of them ends early, so does the expression."""
         texts = [text for text, _ in ways]
-        text = "" if "" in texts else f"(?:{'|'.join(texts)})"
+        # an empty way demands nothing itself, but what follows is demanded behind the others, too
+        text = f"(?:{'|'.join(texts)})" if any(texts) else ""
         if any(ended for _, ended in ways):
             raise _Ended(text)
         return text

@@ -50,6 +50,7 @@ def test_of_every_row_something_is_demanded():
         (r"(?i:key)=\S{4}", [b"KEY=1234", "\u212aey=1234".encode()], [b"KEY=1 23"]),
         (r"(?:a|b){2}\w", ["ab\u00fc".encode(), b"ab\\u00fc", b"bax"], [b"ab-"]),
         (r"([.-])1\1", [b".1."], [b"1."]),
+        (r"connect(?:ion|)\(", [b"connect(", b"connection("], [b"connect"]),
         (r"x([a-z]{17,20})\.y", [b"x" + b"a" * 19 + b".y"], [b"xaaa.y"]),
         (r"x(?:z|(?:[a-z]{17}-){2})!", [b"xz!", b"x" + (b"a" * 17 + b"-") * 2 + b"!"], [b"xa!"]),
     ],

@@ -34,6 +34,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
     ),
     "\u6697": ("\u6697\u8a3c\u756a\u53f7",),
     # Korean
+    "\ubc88": ("\ube44\ubc88",),
     "\ud638": ("\ube44\ubc00\ubc88\ud638", "\uc554\ud638"),
     "\ud0a4": ("API \ud0a4", "API\ud0a4", "\ube44\ubc00\ud0a4"),
     "\ud1a0": ("\ud1a0\ud070",),
@@ -96,7 +97,7 @@ def _behind_words(pattern: Pattern, reading: Reading) -> Iterator[Span]:
     """Values not far behind one of the words."""
     text = reading.text
     for letter, words in _SPELT.items():
-        if letter not in text:
+        if letter not in text and letter.upper() not in text:
             continue
         for word in words:
             position = text.find(word)
@@ -159,7 +160,7 @@ ROWS: tuple[Pattern, ...] = (
     Pattern(
         "SECRET",
         re.compile(_LETTERS + _GIVEN),
-        literals=tuple(_WORDS),
+        literals=tuple(dict.fromkeys(way for each in _WORDS for way in (each, each.upper()))),
         group=1,
         search=_behind_words,
         asked=tuple(dict.fromkeys(way for ways in _SPELT.values() for way in ways)),
