@@ -32,11 +32,14 @@ GREETING = 200
 LESSER = 0.4
 """Share of its weight that each finding after the heaviest adds."""
 
-NEEDED = ((0.0, 65), (0.25, 52), (0.42, 28), (0.6, 17), (0.7, 12), (0.8, 8), (0.92, 0))
+NEEDED = (
+    *((0.0, 65), (0.25, 52), (0.42, 28), (0.5, 17), (0.58, 12), (0.66, 8), (0.8, 3)),
+    (0.92, 0),
+)
 """By statistical value, what rules must reach for an alert; in between, on the line between two.
 Where a text reads harmless, only rules that are sure; where it reads like an attack, any; and from
-0.92 none. 0.8 and 0.9 were tried: they find up to four attacks more in a hundred, and alerted on
-three to six ordinary chat texts in a thousand that nobody had trained on."""
+0.92 none. With 0.8 for the last, 1.3 in a thousand ordinary chat texts that nobody had trained on
+were alerts, but also short orders that are none ("print the words in reverse order")."""
 UNJUDGED = 0.33
 """The statistical value of every text while the statistics are switched off."""
 LINEAR_AGREE = 0.5
@@ -47,7 +50,7 @@ AGREEMENT = 25
 """What a statistical value of 1 adds to what the rules found."""
 DOUBTFUL = 0.5
 """From this statistical value on a text is read a second time, if what the reader may say decides
-whether it is an alert. Two in a hundred ordinary texts reach it."""
+whether it is an alert. One or two in a hundred ordinary texts reach it."""
 RARE = ((0.0, -3.0), (0.2, -2.0), (0.5, -1.0), (0.9, 0.0), (0.99, 1.0), (1.0, 2.0))
 """Statistical values as powers of ten: from one to the next a harmless text is ten times rarer."""
 BELIEF = 0.3
