@@ -62,7 +62,8 @@ class Detectors:
         rules: Compiled rules.
         yara: Compiled YARA rules.
         statistics: The score, or None if it is switched off.
-        reader: Gives the second reader, loaded when first asked; None: there is none.
+        reader: Gives the second reader, loaded when first asked, or None where it cannot be read;
+            None: it is switched off.
         off: Ids that are switched off.
         own: Ids of the user's own rules.
         scrub: What excerpts go through.
@@ -71,7 +72,7 @@ class Detectors:
     rules: RuleSet
     yara: YaraPack
     statistics: NgramScorer | None
-    reader: Callable[[], SecondReader] | None
+    reader: Callable[[], SecondReader | None] | None
     off: frozenset[str]
     own: frozenset[str]
     scrub: Callable[[str], str] | None
@@ -255,13 +256,13 @@ class Reading:
 
     def _read_again(self) -> bool:
         """Let the second reader look at the worst window, once, if its answer can decide."""
-        statistics, reader = self.detectors.statistics, self.detectors.reader
+        statistics, given = self.detectors.statistics, self.detectors.reader
         value, (text, start, end) = self._linear, self._linear_in
-        if statistics is None or reader is None or value < scoring.DOUBTFUL:
+        if statistics is None or given is None or value < scoring.DOUBTFUL:
             return False
-        if not self._decides(value):
+        if not self._decides(value) or (reader := given()) is None:
             return False
-        said = reader().read(text, *statistics.narrowed(text, start, end))
+        said = reader.read(text, *statistics.narrowed(text, start, end))
         self._first, self._linear = value, scoring.reread(value, said)
         return True
 

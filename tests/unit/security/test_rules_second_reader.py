@@ -3,16 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from agentstack_processors.security import engine as engines
 from agentstack_processors.security import scoring
 from agentstack_processors.security.engine import READER, STATISTICS, Config, Engine
-from agentstack_processors.security.statistics import NgramScorer, SecondReader
+from agentstack_processors.security.statistics import NgramScorer, SecondReader, reader_file
 from agentstack_processors.security.statistics.reader import MOST
 from agentstack_processors.security.statistics.reader_file import load
+from agentstack_processors.verdicts import ConfigError
 
 ALERT = scoring.SILENT + 1
 # Said by people to people and to machines; which of them are doubtful, the weights decide.
@@ -107,6 +110,55 @@ def test_a_text_is_read_once_however_long_it_is(
 def test_switched_off_it_says_nothing(off: str, one_layer: dict[float, Engine]) -> None:
     engine = Engine(Config(disabled=frozenset({off}), prepared=False))
     assert "read again" not in engine.judge(_doubtful(one_layer)[0]).explanation
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where the shipped reader's file is looked for, empty."""
+    monkeypatch.setattr(reader_file, "files", lambda _: tmp_path)
+    engines._shipped_reader.cache_clear()
+    yield tmp_path
+    engines._shipped_reader.cache_clear()
+
+
+@pytest.mark.parametrize("broken", ["absent", "cut short", "newer", "garbage", "other shape"])
+def test_without_a_readable_file_everything_is_judged_without_it_and_the_log_says_so_once(
+    broken: str,
+    folder: Path,
+    one_layer: dict[float, Engine],
+    without: Engine,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    config = one_layer[MOST].config.reader
+    assert config is not None
+    data = {
+        "cut short": config[:-100],
+        "newer": b"ASRD\x02" + config[5:],
+        "garbage": b"\x00" * 1000,
+        "other shape": replace(load(config), heads=7).dump(),
+    }
+    if broken in data:
+        (folder / "reader.bin").write_bytes(data[broken])
+    engine = Engine(Config(prepared=False))
+    doubtful = _doubtful(one_layer)
+    for text in (*doubtful, *doubtful):
+        assert engine.judge(text) == without.judge(text)
+    assert caplog.text.count("doubtful texts are not read a second time") == 1
+
+
+def test_a_prepared_engine_has_loaded_it_before_the_first_text(folder: Path) -> None:
+    assert engines._shipped_reader.cache_info().misses == 0
+    Engine(Config(disabled=frozenset({READER})))
+    assert engines._shipped_reader.cache_info().misses == 0
+    Engine(Config(prepared=False))
+    assert engines._shipped_reader.cache_info().misses == 0
+    Engine()
+    assert engines._shipped_reader.cache_info().misses == 1
+
+
+def test_weights_that_are_given_and_wrong_are_refused_at_the_start() -> None:
+    with pytest.raises(ConfigError, match="reader"):
+        Engine(Config(reader=b"none", prepared=False))
 
 
 def test_the_answer_moves_the_value_and_an_even_one_hardly() -> None:

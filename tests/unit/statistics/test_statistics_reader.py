@@ -101,7 +101,13 @@ def test_a_file_gives_the_reader_back_and_again_the_same_file() -> None:
     assert np.allclose(once.layers[1].wide, _small().layers[1].wide, atol=0.02)
 
 
-@pytest.mark.parametrize("broken", ["cut", "longer", "other", "words", "header"])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        *("cut", "longer", "other", "words", "header"),
+        *("heads", "no heads", "places", "marks", "no number", "endless"),
+    ],
+)
 def test_what_is_no_reader_is_refused(broken: str) -> None:
     read = _small()
     data = {
@@ -110,6 +116,16 @@ def test_what_is_no_reader_is_refused(broken: str) -> None:
         "other": b"ASNG" + read.dump()[4:],
         "words": replace(read, vocabulary=(*WORDS[:-1], "d\ne")).dump(),
         "header": read.dump()[:40],
+        "heads": replace(read, heads=3).dump(),
+        "no heads": replace(read, heads=0).dump(),
+        "places": replace(read, places=read.places[:-1]).dump(),
+        "marks": replace(read, vocabulary=("[PAD]", "[X]", *WORDS[2:])).dump(),
+        "no number": replace(read, bias=math.nan).dump(),
+        "endless": read.dump()
+        .replace(b'"heads":2,"i', b'"heads":1e999,"i')
+        .replace(
+            (len_of := read.dump()[5:9]), (int.from_bytes(len_of, "big") + 4).to_bytes(4, "big"), 1
+        ),
     }[broken]
     with pytest.raises(ConfigError, match="reader"):
         SecondReader.load(data)

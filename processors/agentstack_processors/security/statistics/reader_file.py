@@ -128,18 +128,18 @@ def _packed(table: Floats) -> bytes:
     return steps.tobytes() + worth.astype("<f4").tobytes()
 
 
-def present() -> bool:
-    """Whether the shipped file is there: who needs 13 MB less may delete it."""
-    return files(__package__).joinpath(_NAME).is_file()
-
-
 def load(data: bytes | None = None) -> Read:
-    """Of a file's bytes, or the shipped ones. Raises ConfigError for anything else."""
+    """Of a file's bytes, or the shipped ones, which who needs 13 MB less may delete.
+
+    Raises:
+        ConfigError: They are something else.
+        OSError: There is no shipped file.
+    """
     if data is None:
         data = files(__package__).joinpath(_NAME).read_bytes()
     try:
         return _parsed(data)
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, OverflowError) as error:
         raise ConfigError(f"reader: not a reader's file of this version ({error})") from error
 
 
@@ -209,4 +209,4 @@ class _Body:
         yield self.floats(columns)
 
 
-__all__ = ["Layer", "Read", "load", "present", "stepped"]
+__all__ = ["Layer", "Read", "load", "stepped"]
