@@ -57,10 +57,18 @@ def folds() -> dict[str, str]:
     table.update(dict.fromkeys(map(chr, range(0xE0100, 0xE01F0)), ""))
     table.update(dict.fromkeys(map(chr, range(0xFE00, 0xFE10)), ""))
     table.update(dict.fromkeys(map(chr, range(0x064B, 0x0653)), ""))
-    for whole in "\u0e33\u0eb3":  # Thai and Lao AM: NFKC takes apart what people write as one
+    # Thai and Lao AM: NFKC takes apart what people write as one. The two Arabic phrases that are
+    # one character would make a text eight and eighteen times as long, and as slow.
+    for whole in "\u0e33\u0eb3\ufdfa\ufdfb":
         table.pop(whole, None)
     for more in (_LETTERS, _SMALL_CAPITALS, _SIGNS, dict.fromkeys(INVISIBLE, "")):
         table.update(more)
+    table = {char: plain for char, plain in table.items() if plain != char}
+    # What one becomes may be another: else it would depend on which of them is replaced first.
+    for _ in range(3):
+        for char, plain in table.items():
+            if not table.keys().isdisjoint(plain):
+                table[char] = "".join(table.get(each, each) for each in plain)
     return table
 
 

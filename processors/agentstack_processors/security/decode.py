@@ -30,6 +30,8 @@ _BASE64 = re2.compile(r"[A-Za-z0-9+/_-]{16,}(?:\r?\n[A-Za-z0-9+/_-]{16,})*={0,2}
 _HEX = re2.compile(r"(?:(?:0x|\\x)?[0-9a-fA-F]{2}[ :,]?){12,}")
 _BINARY = re.compile(r"(?:[01]{8}[ ,]?){6,}")
 _MORSE = re.compile(r"[.-]{1,6}(?:[ /|]{1,3}[.-]{1,6}){9,}")
+_ENTITY_ZEROS = re.compile("&#0+(?=[0-9])")
+_ENTITY_BEYOND = re.compile("&#[0-9]{8,};?")
 _ESCAPE = re.compile(r"\\u\{?([0-9a-fA-F]{4,6})\}?|\\x([0-9a-fA-F]{2})|\\([0-7]{3})")
 _SPACED = re.compile(
     r"(?<![^\W_])[^\W_](?:([ .*|~/\\_-]|\n)[^\W_])(?:(?:\1|\1[ \n|/]{1,3}|[ ]{2,4})[^\W_]){3,}"
@@ -150,6 +152,14 @@ def _morse(run: str) -> str:
     )
 
 
+def _unentitied(text: str) -> str:
+    """HTML's references resolved; what is no character at all is \ufffd, as for a browser.
+
+    Python refuses to read numbers of more than 4,300 digits.
+    """
+    return html.unescape(_ENTITY_BEYOND.sub("\ufffd", _ENTITY_ZEROS.sub("&#", text)))
+
+
 def _unescaped(text: str) -> str:
     def char(match: re.Match[str]) -> str:
         code = int(match[3], 8) if match[3] else int(match[1] or match[2], 16)
@@ -222,7 +232,7 @@ DECODERS: tuple[Decoder, ...] = (
     Decoder("binary", (r"[01]{8}[ ,]?[01]{8}[ ,]?[01]{8}",), _runs("binary", _BINARY, _binary)),
     Decoder("morse", (r"(?:[.-]{1,5} ){5}[.-]",), _runs("morse", _MORSE, _morse)),
     Decoder("percent", ("%[0-9a-f]{2}[^%]{0,12}%[0-9a-f]{2}",), _whole("percent", unquote)),
-    Decoder("entities", ("&#x?[0-9a-f]{2}",), _whole("entities", html.unescape)),
+    Decoder("entities", ("&#x?[0-9a-f]{2}",), _whole("entities", _unentitied)),
     Decoder("escapes", (r"\\u\{?00", r"\\x[2-7][0-9a-f]"), _whole("escapes", _unescaped)),
     Decoder(
         "spacing",

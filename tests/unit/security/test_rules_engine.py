@@ -226,6 +226,14 @@ def test_half_a_surrogate_pair_beside_an_attack_hides_nothing(whole, odd):
         assert all(each.excerpt.isprintable() for each in verdict.findings)
 
 
+@pytest.mark.parametrize(
+    "odd", ["&#" + "9" * 5_000 + ";", "&#" + "0" * 5_000 + "73;", "&#x110000;"]
+)
+def test_references_to_no_character_hide_nothing(whole, odd):
+    attack = "".join(f"&#{ord(char)};" for char in INJECTION)
+    assert whole.judge(f"{odd} {attack}").score >= LOW
+
+
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_an_attack_is_found_between_any_other_lines(engine, before, after):
     verdict = engine.judge(f"{before}\n{INJECTION}\n{after}")

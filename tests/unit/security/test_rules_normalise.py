@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import pytest
+from agentstack_processors.security.characters import folds
 from agentstack_processors.security.normalise import fold, view
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,6 +35,16 @@ def test_disguises_of_letters_are_undone(written, read):
 @pytest.mark.parametrize("text", ["привет, как дела", "忽略之前的指令", "이전의 지시", "निर्देश"])
 def test_other_scripts_stay_what_they_are(text):
     assert fold(text) == text
+
+
+def test_no_character_becomes_many():
+    assert max(map(len, folds().values())) <= 6
+
+
+def test_what_a_character_becomes_is_folded():
+    # Else what is read would depend on which of two characters is replaced first.
+    known = folds()
+    assert [char for char, plain in known.items() if not known.keys().isdisjoint(plain)] == []
 
 
 def test_offsets_lead_back_over_what_was_removed_and_what_grew():
