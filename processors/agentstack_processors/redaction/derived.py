@@ -27,6 +27,7 @@ _WIDE = r"[\xc2-\xf4][\x80-\xbf]{1,3}"  # a character beyond ASCII
 _HEX = r"\\+u[0-9a-fA-F]{4}"
 # Escapes of JSON with a letter of their own, and those that HTML-safe serialisers always write.
 _LETTERS = {'"': '"', "'": "'", "/": "/", "\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f"}
+_CONTROL = r"\\+u00[01][0-9a-fA-F]"
 _OFTEN_HEX = {"&": "26", "<": "3[cC]", ">": "3[eE]"}
 # What IGNORECASE takes for a letter of ASCII: the long s, the Kelvin sign, two Turkish letters.
 _TWINS = {
@@ -92,6 +93,8 @@ class _Set:
         else:
             codes = [_OFTEN_HEX[chr(c)] for c in sorted(self.ascii) if chr(c) in _OFTEN_HEX]
             ways += [_TWINS[letter] for letter in self.twins]
+            if any(c < 0x20 for c in self.ascii):
+                ways.append(_CONTROL)
             if codes:
                 ways.append(rf"\\+u00(?:{'|'.join(codes)})")
         if not ways:
@@ -283,8 +286,11 @@ class _Writer:
         return self._behind(_Set(barred, wide=False).inverted()) if barred else ""
 
     def _behind(self, before: _Set) -> str:
-        """The begin of the string, or one of `before`; in brief, the same for many rows."""
-        if self._brief and before.ascii >= _ALNUM:
+        """The begin of the string, or one of `before`; in brief, the same for many rows.
+
+        Brief or not, it demands something or nothing: it is the place's first byte.
+        """
+        if before.ascii >= _ALNUM:
             return ""
         if self._brief and not before.ascii & _ALNUM:
             before = _Set(_ALNUM, wide=False).inverted()

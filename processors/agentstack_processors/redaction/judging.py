@@ -14,6 +14,7 @@ from typing import Protocol
 from agentstack_processors.otlp.wire import Malformed, fields
 from agentstack_processors.redaction.allowance import Allowance
 from agentstack_processors.redaction.arrays import scrub_array
+from agentstack_processors.redaction.escapes import HIDING, View
 from agentstack_processors.redaction.keys import names_a_secret
 from agentstack_processors.redaction.leaves import (
     ARRAY,
@@ -26,7 +27,7 @@ from agentstack_processors.redaction.leaves import (
     Leaves,
 )
 from agentstack_processors.redaction.numbers import scrub_number
-from agentstack_processors.redaction.places import NEXT_PART, PART_VALUE, number_of
+from agentstack_processors.redaction.places import NEXT_PART, PART_VALUE, number_of, reach_on
 from agentstack_processors.redaction.scout import Scout
 
 BEFORE, _BEFORE_ESCAPED = 192, 960  # bytes before a place that any row looks at
@@ -100,6 +101,7 @@ class Judge:
         self._data = data
         self._reading = Stride(_STEP)
         self._clean: set[str] = set()
+        self._hidden = ((0, 0), False)
 
     @cached_property
     def _found(self) -> Leaves:
@@ -162,7 +164,7 @@ class Judge:
         text = _decoded(data, low, high, leaf)
         if text not in self._clean:
             self._allowance.read(high - low)
-            if self._redactor.scrub(text) != text:
+            if self._redactor.scrub(text) != text or self._hides(text, leaf):
                 return None
             if len(self._clean) < _MOST_KEPT:
                 self._clean.add(text)
@@ -173,6 +175,20 @@ class Judge:
         read = part.start() if part is not None else read
         return self._scout.next_name(data, start + 1, self._scout.next_head(data, start + 1, read))
 
+    def _hides(self, text: str, leaf: Leaf) -> bool:
+        """Whether a piece is changed where its escapes are read because of others in the leaf:
+        without them, what is asked for has to stand there as it is."""
+        if "\\" not in text or HIDING.search(text) is not None:
+            return False
+        bounds = leaf.start, leaf.end
+        if self._hidden[0] != bounds:
+            whole = self._data[leaf.start : leaf.end]
+            self._hidden = bounds, HIDING.search(whole.decode("latin-1")) is not None
+        if not self._hidden[1]:
+            return False
+        said = View(text).text
+        return self._redactor.scrub(said) != said
+
     def _window(self, start: int, leaf: Leaf, step: int) -> tuple[int, int]:
         """As much of a text around `start` as any row looks at."""
         data, before = self._data, BEFORE
@@ -180,11 +196,9 @@ class Judge:
         if step > _STEP or b"\\" in near or not near.isascii():
             before = _BEFORE_ESCAPED
         low = max(leaf.start, start - before)
-        high = start + (_AFTER_NAME if self._scout.name(data, start) else AFTER) + step
-        if high < leaf.end:
-            end = _END_OF_RUN.search(data, high, min(leaf.end, high + _LONGEST_RUN))
-            high = end.end() if end is not None else min(leaf.end, high + _LONGEST_RUN)
-        return low, min(high, leaf.end)
+        name = self._scout.name(data, start)
+        high = start + _AFTER_NAME if name else reach_on(data, start, AFTER)
+        return low, end_of_run(data, high + step, leaf.end)
 
     def _names_a_secret(self, leaf: Leaf) -> bool:
         """Whether a value under a secret's name is there and is no marker yet."""
@@ -202,6 +216,14 @@ class Judge:
                 if tag == 0x0A:
                     texts.append(data[at:after].decode("utf-8", "replace"))
         return len(texts) < 2 or scrub_array(self._redactor, leaf.key, texts) == texts
+
+
+def end_of_run(data: bytes, high: int, end: int) -> int:
+    """Where what stands at `high` ends, or the string does: values are not cut in two."""
+    if high >= end:
+        return end
+    found = _END_OF_RUN.search(data, high, min(end, high + _LONGEST_RUN))
+    return found.end() if found is not None else min(end, high + _LONGEST_RUN)
 
 
 def _goes_on(data: bytes, start: int, high: int) -> bool:

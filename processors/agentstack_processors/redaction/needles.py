@@ -39,7 +39,7 @@ _STEMS = (
     b"~",
     b"az",
     b"+a",
-    b"-com/",
+    b"-com",
 )
 
 

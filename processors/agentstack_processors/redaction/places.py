@@ -32,7 +32,9 @@ ARRAYS = re.compile(rb"[\n\x12*]" + _SIZE + rb"(\*)" + _SIZE + rb"\n")
 _KEY_WORD = re.compile(rb"[A-Za-z_\- ]{1,20}")
 _KEY_BEFORE = re.compile(rb"[A-Za-z0-9_.\- ]{1,84}\Z")
 _VALUE_TAG = 0x12
-_NEAR, NEAR_ESCAPED = 64, 512  # bytes before a number in which a word for it may stand
+_NEAR, NEAR_ESCAPED = 80, 576  # bytes before a number in which a word for it may stand
+_WIDER = re.compile(rb"\\+(?:u[0-9a-fA-F]{4})?|[\x80-\xbf]")  # in characters of more bytes than one
+_LEAST_WIDER, _WIDEST = 8, 4096  # bytes
 # A date with nothing at its sides that belongs to a number (`Reading.unnamed` leaves it out).
 DATE = re.compile(rb"[\"'\[{:;,=<>][0-9]{4}-[0-9]{2}-[0-9]{2}(?=[\"'\]}:;,=<>A-Za-z])")
 
@@ -95,6 +97,18 @@ def reach_back(data: bytes, start: int) -> int:
     """How far before `start` a word may stand that says what follows it is."""
     near = data[max(0, start - _NEAR) : start]
     return max(0, start - (_NEAR if near.isascii() and b"\\" not in near else NEAR_ESCAPED))
+
+
+def reach_on(data: bytes, start: int, size: int) -> int:
+    """Where so many characters from `start` on have ended, however they are spelt."""
+    low, high = start, start + size
+    while high - low >= _LEAST_WIDER and high - start < _WIDEST:
+        piece = data[low:high]
+        if b"\\" not in piece and piece.isascii():
+            break
+        wider = _WIDER.findall(piece)
+        low, high = high, high + len(b"".join(wider)) - sum(b"u" in each for each in wider)
+    return high
 
 
 def unquoted(data: bytes) -> bytes:

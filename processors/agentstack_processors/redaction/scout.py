@@ -18,6 +18,7 @@ import sys
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from functools import lru_cache
 from importlib import import_module
+from string import ascii_letters
 from typing import Any
 
 from agentstack_processors.redaction import encodings
@@ -36,6 +37,7 @@ _WORD_BYTES = 16  # more than any word that another leads to
 _WORD, _LITERAL = 3, 4  # characters after which a row's part of the question may end
 _WIDTH = 160  # bytes that the name of a secret and what closes it take at most
 _STRETCH = 512  # bytes that are in another script when their first letters are
+_WIDE_WORD = 320  # bytes that a word in it takes, escaped again and again
 _STRANGE = (  # letters of other scripts than Latin
     r"(?:[\xce-\xdb][\x80-\xbf]){3}|(?:[\xe0-\xed][\x80-\xbf]{2}){2}|(?:\\+u[0-9a-fA-F]{4}){2}"
 )
@@ -115,6 +117,7 @@ _FOLDED = {
     "0": "[0-9]",
     "-": r"(?:[ \-._?]|[\xc2-\xf4][\x80-\xbf]{1,3}|\\+u[0-9a-fA-F]{4})",
     '"': r"[\x22'\\\x00-\x1f]",
+    "/": r"\\*/",
 }
 _FOREIGN = r"(?:[\xc4-\xf4][\x80-\xbf]{1,3}|\\+u[0-9a-fA-F]{4}){3}"  # folded: "---"
 
@@ -153,9 +156,8 @@ class Scout:
         far = [row for row in rows if row.whole]
         self._whole, self._heads = _joined(far), _joined(far, brief=_WORD)
         self._lettered = "|".join((self._firm, self._spoken, _NAMES))
-        # What begins with letters demands nothing of the byte before.
         found = [each for row in (*others, *plain) for each in expressions(row)]
-        self._at_letters = (*sorted({body for head, body in found if not head}), _NAMES)
+        self._at_letters = (*sorted(_beginning_with_letters(found)), _NAMES)
         self._by_letters: dict[bytes, str] = {}
         self._dated = [row for row in self.context if _may_be_a_date(row)]
         near = sorted({word for row in self.context for word in row.words})
@@ -192,12 +194,12 @@ class Scout:
         """
         search = compiled(self._abroad).search
         stop = start + _STRETCH
-        match = search(data, start, min(len(data), stop + _WIDTH))
+        match = search(data, start, min(len(data), stop + _WIDE_WORD))
         while match is not None and match.start() < stop:
             begin, end = match.span()
             onwards = yield begin, end
             start = begin + 1 if onwards is None else onwards
-            match = search(data, start, min(len(data), stop + _WIDTH))
+            match = search(data, start, min(len(data), stop + _WIDE_WORD))
         return max(start, stop)
 
     def a_row(self, data: bytes, start: int, *, letters: bool = False) -> bool:
@@ -313,6 +315,15 @@ def _leads(row: Pattern, data: bytes, start: int) -> bool:
     if b"\\" in near or not near.isascii():
         return True  # which characters these are is not told yet
     return row.lead is not None and row.lead.search(near.decode()) is not None
+
+
+def _beginning_with_letters(found: Iterable[tuple[str, str]]) -> set[str]:
+    """What demands nothing of the byte before, or has nothing against a letter there."""
+    return {
+        f"{head}(?:{body})" if head else body
+        for head, body in found
+        if not head or any(re.fullmatch(head, letter) for letter in ascii_letters)
+    }
 
 
 def _begins(regex: str, data: bytes, start: int) -> Any:

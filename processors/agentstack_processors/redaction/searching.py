@@ -11,7 +11,14 @@ from agentstack_processors.redaction import encodings
 from agentstack_processors.redaction.allowance import Allowance
 from agentstack_processors.redaction.escapes import View
 from agentstack_processors.redaction.folding import TABLE
-from agentstack_processors.redaction.judging import AFTER, BEFORE, Judge, Scrubber, Stride
+from agentstack_processors.redaction.judging import (
+    AFTER,
+    BEFORE,
+    Judge,
+    Scrubber,
+    Stride,
+    end_of_run,
+)
 from agentstack_processors.redaction.numbers import is_asked, spoken
 from agentstack_processors.redaction.patterns import Pattern
 from agentstack_processors.redaction.places import (
@@ -26,6 +33,7 @@ from agentstack_processors.redaction.places import (
     is_key,
     number_at,
     reach_back,
+    reach_on,
     unquoted,
 )
 from agentstack_processors.redaction.reading import Reading
@@ -38,6 +46,7 @@ _LONGEST = 96  # what the scout demands of a number, escapes included
 _NAME = 128  # the end of an attribute's name, before a number
 _PERCENT_SIGN, _EQUALS = 0x25, 0x3D
 _WORD = 40  # bytes from a place on in which the word a row begins with is complete
+_VALUE = 512  # bytes that a value takes beyond what a row reads before it
 _HEAD = 8  # bytes that a place may begin before what it is about
 _DIGIT = re.compile(rb"[0-9]")
 _DEPTH = 3
@@ -153,18 +162,23 @@ class Search:
         scout = self._scout
         rows = scout.rows_spoken(data[start : start + _WORD])
         back = BEFORE if scout.led(data, start) else 0
-        low, high = max(low, reach_back(data, start) - back), min(high, start + AFTER)
+        low = max(low, reach_back(data, start) - back)
+        ahead = reach_on(data, start, AFTER)
+        high = end_of_run(data, ahead, min(high, ahead + _VALUE))
         self._allowance.read(high - low)
         return _finds(_reading(data, low, high), rows)
 
     def _percent(self, data: bytes, start: int, low: int, high: int, depth: int) -> bool:
         """Whether something matters once percent signs are read."""
         wide = _TWICE if data.startswith(b"%25", start) else 1
-        if not depth:
-            self._unquoted_to = min(high, start + wide * (_SIGNS - BEFORE))
+        clean_to = min(high, start + wide * (_SIGNS - BEFORE))
         low, high = max(low, start - wide * BEFORE), min(high, start + wide * _SIGNS)
         self._allowance.read((high - low) // 8)
-        return self._anywhere(unquoted(data[low:high]), depth)
+        if self._anywhere(unquoted(data[low:high]), depth):
+            return True  # who reads it need not read as far: the next sign is asked again
+        if not depth:
+            self._unquoted_to = clean_to
+        return False
 
     def _anywhere(self, data: bytes, depth: int) -> bool:
         """The question of what was decoded: whether a place in it matters."""

@@ -285,7 +285,7 @@ ROWS: tuple[Pattern, ...] = (
         ),
         words=tuple(
             f"{before}pw-{behind}".encode()
-            for before in '-"('
+            for before in ("-", '"', "(", '"n', '"r', '"t')  # "\\npw": in JSON, an escape
             for behind in (":", "=", "is-", "was-", "to-", "for-", "on-", "of-", "at-")
         ),
         group=1,

@@ -75,7 +75,7 @@ ROWS: tuple[Pattern, ...] = (
             r"(?i:hooks\.slack\.com/(?:services|workflows|triggers)/)[A-Za-z0-9+/]{30,80}"
             r"(?![A-Za-z0-9])"
         ),
-        words=(b"hooks-slack-com/",),
+        words=(b"hooks-slack-com",),  # no slash, which JSON may escape
         accept=drawn,
         search=at_words,
     ),
@@ -84,19 +84,19 @@ ROWS: tuple[Pattern, ...] = (
         re.compile(
             r"(?i:webhook\.office\.com/webhookb2/)[A-Za-z0-9\-]{36}@[A-Za-z0-9\-]{36}"
             r"/IncomingWebhook/[A-Za-z0-9]{32}/[A-Za-z0-9\-]{36}(?:/[A-Za-z0-9_\-]{20,80})?"
-            r"|(?i:api/webhooks/)[0-9]{15,22}/[A-Za-z0-9_\-]{50,90}"
+            r"|(?i:webhooks/)(?<=(?i:/webhooks/))[0-9]{15,22}/[A-Za-z0-9_\-]{50,90}"
             r"|(?i:hooks\.zapier\.com/hooks/catch/)[0-9]{4,12}/[A-Za-z0-9]{5,20}"
             r"|(?i:hook\.(?:(?:us|eu)[0-9]\.)?make\.com/)[a-z0-9]{24,40}"
             r"|(?i:maker\.ifttt\.com/trigger/)[A-Za-z0-9_\-/]{1,80}/with/key/[A-Za-z0-9_\-]{16,50}"
         ),
         words=(
-            b"webhook-office-com/",
-            b"api/webhooks/",
-            b"hooks-zapier-com/",
-            b"hook-make-com/",
-            b"hook-us0-make-com/",
-            b"hook-eu0-make-com/",
-            b"maker-ifttt-com/",
+            b"webhook-office-com",
+            b"webhooks",
+            b"hooks-zapier-com",
+            b"hook-make-com",
+            b"hook-us0-make-com",
+            b"hook-eu0-make-com",
+            b"maker-ifttt-com",
         ),
         accept=drawn,
         search=at_words,
