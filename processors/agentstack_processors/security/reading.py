@@ -8,7 +8,6 @@ What is done for one text is limited (`effort.py`).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -23,12 +22,13 @@ from agentstack_processors.security.effort import (
     SURE,
     Effort,
 )
+from agentstack_processors.security.excerpts import excerpt
 from agentstack_processors.security.normalise import View, fold, view
 from agentstack_processors.security.rules import Rule
 from agentstack_processors.security.ruleset import Asked, Hit, RuleSet, Tried
 from agentstack_processors.security.statistics import NgramScorer, SecondReader
 from agentstack_processors.security.statistics.reader import MOST
-from agentstack_processors.security.verdict import CLEAN, EXCERPT, Finding, Scope, Verdict
+from agentstack_processors.security.verdict import CLEAN, Finding, Scope, Verdict
 from agentstack_processors.security.yara import YaraHit, YaraPack
 
 STATISTICS = "statistics"
@@ -47,9 +47,6 @@ DISGUISED = 1.15
 """Factor on the weight of what was found only after a disguise was undone."""
 _SENTENCES = ("base64", "ascii85", "hex", "binary", "escapes", "selectors", "percent", "entities")
 """Disguises that hide whole sentences: the statistics look at them, and for further disguises."""
-_WORD = 80
-_LAST_WORD = re.compile(r"\S+\Z")
-_FIRST_WORD = re.compile(r"\S+")
 _ABOUT = 24_576
 """Characters that are asked whether a text is about attacks, or a system prompt."""
 
@@ -353,7 +350,10 @@ class Reading:
             findings.append(Finding("rule", STUFFING, "obfuscation", weight, 0, len(self.text)))
             fused = replace(fused, score=max(fused.score, weight))
         findings.sort(key=lambda finding: (-finding.weight, finding.rule))
-        shown = tuple(self._with_excerpt(finding) for finding in findings[:TOLD])
+        shown = tuple(
+            replace(each, excerpt=excerpt(self.text, each.start, each.end, self.detectors.scrub))
+            for each in findings[:TOLD]
+        )
         category = shown[0].category if shown else ""
         return Verdict(fused.score, category, shown, self._explained(shown, fused))
 
@@ -362,15 +362,6 @@ class Reading:
         untried = len(self._effort.untried - self._found)
         sure = self._linear >= scoring.NEEDED[-1][0]
         return untried >= (STUFFED_ATTACK if sure else STUFFED)
-
-    def _with_excerpt(self, finding: Finding) -> Finding:
-        around = max(0, (EXCERPT - (finding.end - finding.start)) // 4)
-        start = max(0, finding.start - around)
-        stop = min(len(self.text), finding.end + around, start + 2 * EXCERPT)
-        excerpt = _whole_words(self.text, start, stop)
-        if self.detectors.scrub is not None:
-            excerpt = self.detectors.scrub(excerpt)
-        return replace(finding, excerpt=" ".join(excerpt.split())[:EXCERPT])
 
     def _explained(self, findings: tuple[Finding, ...], fused: scoring.Fused) -> str:
         disguises = {match.rule.id: match.disguise for match in reversed(self._matches)}
@@ -387,24 +378,6 @@ class Reading:
         left = f"; {untried} rule{'s' * (untried > 1)} not tried" if untried else ""
         first = "" if self._first is None else f" ({self._first:.2f} before it was read again)"
         return f"{named}; rules {fused.rules}, statistics {fused.linear:.2f}{first}{left}"
-
-
-def _whole_words(text: str, start: int, stop: int) -> str:
-    """`text[start:stop]` out to the next gaps: half a secret would not be known as one.
-
-    A word that goes on for longer than `_WORD` is left out rather than cut.
-    """
-    near = text[max(0, start - _WORD) : start]
-    far = text[stop : stop + _WORD]
-    before, after = _LAST_WORD.search(near), _FIRST_WORD.match(far)
-    first = start - len(before[0] if before else "")
-    last = stop + len(after[0] if after else "")
-    part = text[first:last]
-    if first > 0 and not text[first - 1].isspace() and len(part.split(None, 1)) > 1:
-        part = part.split(None, 1)[1]
-    if last < len(text) and not text[last].isspace() and len(part.rsplit(None, 1)) > 1:
-        part = part.rsplit(None, 1)[0]
-    return part
 
 
 def _mentions(findings: list[Finding], used: float) -> bool:
