@@ -43,13 +43,13 @@ class ContentRedactor:
         """As `Redactor.scrub_parts`."""
         return self._redactor.scrub_parts(parts)
 
-    def suspicious(self, data: bytes) -> bool:
+    def suspicious(self, data: bytes, view: bytes | bytearray | None = None) -> bool:
         """As `Redactor.suspicious`; without content every request has to be opened."""
-        return self._policy.mode == "none" or self._redactor.suspicious(data)
+        return self._policy.mode == "none" or self._redactor.suspicious(data, view)
 
-    def glance(self, data: bytes) -> bool | None:
+    def glance(self, data: bytes, view: bytes | bytearray | None = None) -> bool | None:
         """As `Redactor.glance`."""
-        return self._policy.mode == "none" or self._redactor.glance(data)
+        return self._policy.mode == "none" or self._redactor.glance(data, view)
 
 
 def wishes(env: Mapping[str, str]) -> Redaction:

@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from agentstack_exporters.log.protocol import Record
+from agentstack_processors.otlp.blanks import blanked
 from agentstack_processors.otlp.request import (
     Checked,
     Window,
@@ -51,9 +52,13 @@ Scrub = Callable[[bytes], bytes]
 
 @runtime_checkable
 class Glancing(Protocol):
-    """A redactor that can say that its answer would take long."""
+    """A redactor that can say that its answer would take long, and that can do without ids."""
 
-    def glance(self, data: bytes) -> bool | None:
+    def suspicious(self, data: bytes, view: bytes | bytearray | None = None) -> bool:
+        """As `Redactor.suspicious`; `view` is what `blanked` made of the request."""
+        ...
+
+    def glance(self, data: bytes, view: bytes | bytearray | None = None) -> bool | None:
         """As `suspicious`; None where the answer would take long."""
         ...
 
@@ -127,7 +132,7 @@ class Pipeline:
         self._redactor = redactor
         self._clock = clock
         self._scrubs = _scrubs(redactor)
-        self._glance = redactor.glance if isinstance(redactor, Glancing) else None
+        self._glancing = redactor if isinstance(redactor, Glancing) else None
 
     def check(self, signal: Signal, payload: bytes) -> Checked:
         """Validate one serialised export request; takes out what cannot be stored.
@@ -147,13 +152,17 @@ class Pipeline:
 
     def suspicious(self, checked: Checked) -> bool:
         """Tell whether `record` would have to open the request, which is slow."""
-        return bool(checked.spans and self._redactor and self._redactor.suspicious(checked.payload))
+        if not checked.spans or self._redactor is None:
+            return False
+        if self._glancing is None:
+            return self._redactor.suspicious(checked.payload)
+        return self._glancing.suspicious(checked.payload, _view(checked))
 
     def glance(self, checked: Checked) -> bool | None:
         """`suspicious` on an event loop: None where the answer would take long."""
-        if self._glance is None:
+        if self._glancing is None:
             return self.suspicious(checked)
-        return self._glance(checked.payload) if checked.spans else False
+        return self._glancing.glance(checked.payload, _view(checked)) if checked.spans else False
 
     def record(
         self, signal: Literal["traces", "logs"], checked: Checked, project: str, *, scrub: bool
@@ -172,6 +181,11 @@ class Pipeline:
             payload = self._scrubs[signal](payload)
             self._redacted(_markers(payload) - _markers(checked.payload))
         return Record(stamp(payload, project, now), checked.spans, now, project, signal)
+
+
+def _view(checked: Checked) -> bytes | bytearray | None:
+    """The request without its ids, where they are told; None: nothing to spare."""
+    return blanked(checked.payload, checked.spans) if checked.regular else None
 
 
 def _markers(payload: bytes) -> Counter[str]:

@@ -53,12 +53,14 @@ class Checked:
         spans: Spans (log records) in it.
         rejected: Spans (log records) taken out.
         reasons: One phrase for each fault, with its count; empty when nothing was rejected.
+        regular: Whether `columns.all_fit` holds of the payload, a traces request.
     """
 
     payload: bytes
     spans: int
     rejected: int
     reasons: tuple[str, ...]
+    regular: bool = False
 
 
 def check_traces(payload: bytes, window: Window) -> Checked:
@@ -70,7 +72,7 @@ def check_traces(payload: bytes, window: Window) -> Checked:
     request, faults = _parse(payload, _TRACES)
     fit = _all_fit(payload, request, window)
     if fit is not None:
-        return _checked(payload, *fit, faults)
+        return _checked(payload, *fit, faults, regular=True)
     return _pruned(payload, request, faults, window, _TRACES)
 
 
@@ -137,12 +139,15 @@ def _pruned(
     return _checked(payload, encoded, kept, faults + unfit)
 
 
-def _checked(payload: bytes, encoded: bytes, kept: int, faults: Counter[str]) -> Checked:
+def _checked(
+    payload: bytes, encoded: bytes, kept: int, faults: Counter[str], *, regular: bool = False
+) -> Checked:
     return Checked(
         payload=payload if encoded == payload else encoded,
         spans=kept,
         rejected=faults.total() if faults else 0,
         reasons=tuple(f"{count}x {reason}" for reason, count in faults.items()),
+        regular=regular,
     )
 
 

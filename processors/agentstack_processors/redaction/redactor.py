@@ -180,24 +180,28 @@ class Redactor:
         """`[NAME:7f3a]` for a secret in its canonical form."""
         return f"[{name}:{self._digest(name, value, 2)}]"
 
-    def suspicious(self, data: bytes) -> bool:
+    def suspicious(self, data: bytes, view: bytes | bytearray | None = None) -> bool:
         """False proves that no string inside `data`, a serialised OTLP request, needs a change.
 
         True says no more than: open it and look.
+
+        Args:
+            data: The request.
+            view: The same, byte by byte, but for bytes that are no text (`otlp.blanks`): quicker.
         """
         try:
             if self._requests is None:  # only servers judge requests
                 self._requests = RequestFilter(self._patterns, self)
-            return self._requests.suspicious(data)
+            return self._requests.suspicious(data, view)
         except Exception:
             return True
 
-    def glance(self, data: bytes) -> bool | None:
+    def glance(self, data: bytes, view: bytes | bytearray | None = None) -> bool | None:
         """`suspicious`, for whom others wait: None where the answer would take long."""
         try:
             if self._requests is None:
                 self._requests = RequestFilter(self._patterns, self)
-            return self._requests.glance(data)
+            return self._requests.glance(data, view)
         except Exception:
             return True
 

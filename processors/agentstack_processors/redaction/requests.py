@@ -57,20 +57,24 @@ class RequestFilter:
                 " there, so nothing can be ruled out beforehand; give it a literal to begin with"
             )
 
-    def suspicious(self, data: bytes) -> bool:
-        """False proves that redaction would change nothing in the request `data`."""
+    def suspicious(self, data: bytes, view: bytes | bytearray | None = None) -> bool:
+        """False proves that redaction would change nothing in the request `data`.
+
+        `view` is the same request, byte by byte, but for what redaction never changes.
+        """
         if self._scout is None or not self._scout.ready:
             return self._unaided(data)
         if self._scout.blind:
             return True
-        return Search(self._scout, self._redactor, data).anything()
+        return Search(self._scout, self._redactor, data, view=view).anything()
 
-    def glance(self, data: bytes) -> bool | None:
+    def glance(self, data: bytes, view: bytes | bytearray | None = None) -> bool | None:
         """`suspicious` for whom others wait: None where the answer would take long."""
         if self._scout is None or not self._scout.ready or self._scout.blind:
             return True if self._scout is not None and self._scout.blind else None
         try:
-            return Search(self._scout, self._redactor, data, Allowance(GLANCE)).anything()
+            allowance = Allowance(GLANCE)
+            return Search(self._scout, self._redactor, data, allowance, view=view).anything()
         except Spent:
             return None
 

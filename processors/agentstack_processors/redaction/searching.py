@@ -67,18 +67,26 @@ class Search:
         redactor: Reads what is found.
         data: The request.
         allowance: What the answer may cost; None: as much as it takes.
+        view: What the scout sees: `data`, or the same with zeros for bytes that are no text.
 
     Raises:
         Spent: From `anything`: it costs more.
     """
 
     def __init__(
-        self, scout: Scout, redactor: Scrubber, data: bytes, allowance: Allowance | None = None
+        self,
+        scout: Scout,
+        redactor: Scrubber,
+        data: bytes,
+        allowance: Allowance | None = None,
+        *,
+        view: bytes | bytearray | None = None,
     ) -> None:
         self._scout = scout
         self._allowance = allowance or Allowance()
         self._judge = Judge(scout, redactor, data, self._allowance)
         self._data = data
+        self._view = data if view is None else view
         self._left = _LOOKS + len(data) // 24
         self._unquoted_to = 0
         self._counted_to = 0
@@ -86,7 +94,7 @@ class Search:
 
     def anything(self) -> bool:
         """Whether redaction would change something, or too much looks like it."""
-        places = self._scout.places(self._data)
+        places = self._scout.places(self._view)
         onwards: int | None = None
         while True:
             try:
