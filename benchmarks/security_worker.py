@@ -49,6 +49,10 @@ class _Nothing:
         del text, scope
         return CLEAN
 
+    def ahead(self, asked: Iterable[tuple[str, Scope]]) -> _Nothing:
+        del asked
+        return self
+
 
 def _words(rng: random.Random, count: int) -> str:
     return " ".join(rng.choices(_WORDS, k=count))

@@ -26,7 +26,7 @@ from agentstack_processors.security.excerpts import excerpt
 from agentstack_processors.security.normalise import View, fold, view
 from agentstack_processors.security.rules import Rule
 from agentstack_processors.security.ruleset import Asked, Hit, RuleSet, Tried
-from agentstack_processors.security.statistics import NgramScorer, SecondReader
+from agentstack_processors.security.statistics import NgramScorer, Score, SecondReader
 from agentstack_processors.security.statistics.reader import MOST
 from agentstack_processors.security.verdict import CLEAN, Finding, Scope, Verdict
 from agentstack_processors.security.yara import YaraHit, YaraPack
@@ -101,11 +101,13 @@ class Reading:
         detectors: What to judge by.
         text: What to judge.
         scope: Where it stands.
+        foreseen: What the statistics say of the text as it was sent, where that is known.
     """
 
     detectors: Detectors
     text: str
     scope: Scope
+    foreseen: Score | None = None
     _matches: list[_Match] = field(default_factory=list)
     _yara: dict[str, Finding] = field(default_factory=dict)
     _linear: float = 0.0
@@ -212,7 +214,9 @@ class Reading:
         """The score of a part of the text, or of what was `hidden` in it."""
         if self.detectors.statistics is None or scoring.RAISED.get(self.scope, 0.0) >= 1.0:
             return  # they are switched off, or count for nothing here
-        score = self.detectors.statistics.score(text)
+        score = self.foreseen if hidden is None else None
+        if score is None:
+            score = self.detectors.statistics.score(text)
         value = score.value
         if value >= scoring.LINEAR_AGREE and not context.sentences(text[score.start : score.end]):
             value = min(value, scoring.CODE_LINEAR)

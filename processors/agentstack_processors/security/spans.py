@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -25,11 +25,19 @@ _SHORT = 120
 _TRIFLE = re.compile(r"(?:(?:[\w.\-]{1,40}: )?[\w.@:+\-]{0,20}(?:\n|\Z)){1,6}")
 
 
-class Judge(Protocol):
-    """Whoever judges one text: an `Engine`, or a `VerdictCache` in front of one."""
+class OneJudge(Protocol):
+    """Whoever judges one text: an `Engine`."""
 
     def judge(self, text: str, scope: Scope = "user") -> Verdict:
         """The verdict on `text`."""
+        ...
+
+
+class Judge(OneJudge, Protocol):
+    """Whoever judges many: a `VerdictCache` in front of an engine."""
+
+    def ahead(self, asked: Iterable[tuple[str, Scope]]) -> OneJudge:
+        """Who judges these texts, and others, faster than one after the other."""
         ...
 
 
@@ -65,13 +73,17 @@ class Outcome:
 
 @dataclass(slots=True)
 class _Begun:
-    """A span on its way through the steps of `SpanJudge`."""
+    """A span on its way through the steps of `SpanJudge`.
+
+    `wanted` are the texts to judge, each with whether the trace had not seen it before.
+    """
 
     span: OpenSpan
     key: tuple[str, int]
     state: TraceState | None = None
     prefixes: Prefixes | None = None
     texts: Sequence[SpanText] = ()
+    wanted: list[tuple[SpanText, bool]] = field(default_factory=list)
     judged: list[tuple[SpanText, Verdict]] = field(default_factory=list)
     outcome: Outcome = field(default_factory=Outcome)
 
@@ -128,22 +140,32 @@ class SpanJudge:
             One for each span, or fewer: the others were not begun.
         """
         outcomes: list[Outcome] = []
-        for first in range(0, len(spans), self.together):
-            begun = self._begin(spans[first : first + self.together])
+        for some in _parted(spans, self.together):
+            begun = self._begin(some)
+            judge = self._ahead(begun)
             weighed = 0
             for one in begun:
-                if allowance.clock() > allowance.until:
+                used = allowance.clock()
+                if used > allowance.until:
                     break
-                self._step(self._weigh, one, allowance)
+                self._step(self._weigh, one, (judge, allowance, used))
                 weighed += 1
+                if one.outcome.error is not None and one.wanted:
+                    _not_seen(one, len(one.judged) + 1)
             for one in begun[:weighed]:
                 self._step(self._conclude, one, cost)
                 outcomes.append(one.outcome)
             for one in begun[weighed:]:
-                _not_seen(one)
+                _not_seen(one, 0)
             if weighed < len(begun):
                 break
         return outcomes
+
+    def _ahead(self, begun: Sequence[_Begun]) -> OneJudge:
+        try:
+            return self.engine.ahead(_asked(begun))
+        except Exception:  # asked one after the other, only the span at fault fails
+            return self.engine
 
     @staticmethod
     def _step(step: Callable[[_Begun, Any], None], one: _Begun, what: Any) -> None:
@@ -166,24 +188,33 @@ class SpanJudge:
 
     def _read(self, one: _Begun, _: None) -> None:
         state = one.state = self.watch.state(one.span)
-        if one.key not in state.spans:
-            one.prefixes = state.prefixes
-            one.texts = texts_of(one.span, state.prefixes)
-
-    def _weigh(self, one: _Begun, allowance: Allowance) -> None:
-        state, most, clock = one.state, self.watch.config.texts, allowance.clock
-        if state is None:
+        if one.key in state.spans:
             return
-        if one.prefixes is not None and one.prefixes is not state.prefixes:
-            self._read(one, None)  # a span before it was given up: its texts count as not seen
-        until = clock() + allowance.each
-        for number, text in enumerate(one.texts):
-            if number % _LOOKS == _LOOKS - 1 and clock() > until:
-                one.outcome.unjudged = len(one.texts) - number
-                _not_seen(one)
+        one.prefixes = state.prefixes
+        one.texts = texts_of(one.span, state.prefixes)
+        fresh, most = state.fresh, self.watch.config.texts
+        for text in one.texts:
+            new = fresh(text, most)
+            if new or (text.output and text.scope in _SAID_AGAIN):
+                one.wanted.append((text, new))
+
+    def _weigh(self, one: _Begun, how: tuple[OneJudge, Allowance, float]) -> None:
+        judge, allowance, used = how
+        if one.state is None:
+            return
+        if one.prefixes is not None and one.prefixes is not one.state.prefixes:
+            _not_seen(one, 0)  # a span before it was given up: its texts count as not seen
+            one.wanted.clear()
+            self._read(one, None)
+        until = used + allowance.each
+        for number, (text, _) in enumerate(one.wanted):
+            if number % _LOOKS == _LOOKS - 1 and allowance.clock() > until:
+                one.outcome.unjudged = len(one.wanted) - number
+                _not_seen(one, number)
                 return
-            if state.fresh(text, most) or (text.output and text.scope in _SAID_AGAIN):
-                one.judged.append((text, self._verdict(text.text, text.scope)))
+            words = text.text
+            known = CLEAN if _trifle(words) else judge.judge(words, text.scope)
+            one.judged.append((text, known))
 
     def _conclude(self, one: _Begun, cost: Callable[[OpenSpan], float | None]) -> None:
         span, judged = one.span, one.judged
@@ -219,16 +250,34 @@ class SpanJudge:
         """Takes what `dump` gave; False for anything else, which changes nothing."""
         return self.watch.load(data)
 
-    def _verdict(self, text: str, scope: Scope) -> Verdict:
-        if len(text) <= _SHORT and _TRIFLE.fullmatch(text) is not None:
-            return CLEAN
-        return self.engine.judge(text, scope)
+
+def _parted(spans: Sequence[OpenSpan], size: int) -> Iterator[Sequence[OpenSpan]]:
+    """Parts of about `size`; none is so small that judging it together would gain nothing."""
+    parts = max(1, round(len(spans) / size))
+    for number in range(parts):
+        yield spans[number * len(spans) // parts : (number + 1) * len(spans) // parts]
 
 
-def _not_seen(one: _Begun) -> None:
-    """What was not judged is news when it comes again."""
-    if one.state is not None:
-        one.state.prefixes = Prefixes()
+def _asked(begun: Iterable[_Begun]) -> Iterator[tuple[str, Scope]]:
+    """What is going to be judged, if nothing comes between."""
+    for one in begun:
+        for text, _ in one.wanted:
+            if not _trifle(text.text):
+                yield text.text, text.scope
+
+
+def _trifle(text: str) -> bool:
+    return len(text) <= _SHORT and _TRIFLE.fullmatch(text) is not None
+
+
+def _not_seen(one: _Begun, judged: int) -> None:
+    """What was not judged, all but the first so many texts, is news when it comes again."""
+    state = one.state
+    if state is not None:
+        state.prefixes = Prefixes()
+        for text, new in one.wanted[judged:]:
+            if new:
+                state.forget(text)
 
 
 def _unjudged(span: OpenSpan, count: int, texts: int) -> Alert:
@@ -323,4 +372,4 @@ def _facts(text: SpanText, verdict: Verdict, count: int) -> dict[str, str]:
     return facts
 
 
-__all__ = ["Allowance", "Judge", "Outcome", "SpanJudge"]
+__all__ = ["Allowance", "Judge", "OneJudge", "Outcome", "SpanJudge"]

@@ -93,6 +93,15 @@ class TraceState:
         self.seen[key] = known | bit
         return True
 
+    def forget(self, text: SpanText) -> None:
+        """Take back that this text was seen from this speaker."""
+        key = hash(text.text)
+        left = self.seen.get(key, 0) & ~_BITS[text.scope]
+        if left:
+            self.seen[key] = left
+        else:
+            self.seen.pop(key, None)
+
     def size(self) -> int:
         """About how many bytes all of this takes."""
         return (

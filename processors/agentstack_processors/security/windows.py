@@ -10,6 +10,8 @@ WINDOW = 4_096
 OVERLAP = 256
 WHOLE = 6
 """Texts up to so many windows are read whole."""
+SHORT = WHOLE * WINDOW // 4
+"""Texts up to so many characters are read whole, whatever the characters."""
 PARTS = 6
 """How many windows of a longer text are read: first and last, then those with most stems."""
 SURVEYED = 300
@@ -35,4 +37,4 @@ def windows(text: str, suspicion: Callable[[str], int]) -> list[tuple[int, int]]
     return sorted([places[0], *ranked[: PARTS - 2], places[-1]])
 
 
-__all__ = ["WHOLE", "WINDOW", "windows"]
+__all__ = ["SHORT", "WHOLE", "WINDOW", "windows"]

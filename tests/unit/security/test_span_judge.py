@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import tracemalloc
+from collections.abc import Iterable
 from functools import cache
 
 import pytest
@@ -35,6 +36,9 @@ class Counting:
     def judge(self, text: str, scope: Scope = "user") -> Verdict:
         self.asked.append((text, scope))
         return CLEAN
+
+    def ahead(self, asked: Iterable[tuple[str, Scope]]) -> Counting:
+        return self
 
 
 def test_an_attack_is_an_alert_where_it_was_first_said_and_nowhere_else() -> None:
@@ -192,6 +196,9 @@ class Clock:
         self.used += 1.0
         return _engine().judge(text, scope)
 
+    def ahead(self, asked: Iterable[tuple[str, Scope]]) -> Clock:
+        return self
+
 
 def _long_list(*last: str) -> str:
     texts = [f"Note {number}: the parcel of order {number} was delivered." for number in range(40)]
@@ -255,6 +262,9 @@ def test_a_span_that_cannot_be_judged_costs_the_others_nothing() -> None:
             if "fuss" in text:
                 raise ValueError(text)
             return _engine().judge(text, scope)
+
+        def ahead(self, asked: Iterable[tuple[str, Scope]]) -> Fussy:
+            return self
 
     spans = [
         a_span({"gen_ai.prompt": text}, trace="b" * 32, span_id=f"{number:016x}")

@@ -47,7 +47,16 @@ class Folded(NamedTuple):
 
 def fold(text: str) -> Folded:
     """Code points of `text`, folded; any str, lone surrogates too."""
-    codes, kinds = _folded_ascii(text) if text.isascii() else _folded(text)
+    return packed(*looked_up(text))
+
+
+def looked_up(text: str) -> tuple[Codes, Kinds]:
+    """Code and kind of each code point of `text`, those that are dropped too."""
+    return _folded_ascii(text) if text.isascii() else _folded(text)
+
+
+def packed(codes: Codes, kinds: Kinds) -> Folded:
+    """Without what is dropped, and with runs of a space or a mark as one."""
     places: Places | None = None
     if np.count_nonzero(kinds) < len(kinds):
         places = kinds.nonzero()[0]
@@ -115,4 +124,8 @@ def _ascii() -> tuple[bytes, bytes]:
     return bytes(code for code, _ in pairs), bytes(kind for _, kind in pairs)
 
 
-__all__ = ["DROPPED", "LETTER", "MARK", "SIGN", "SPACE", "Folded", "fold", "fold_character"]
+__all__ = [
+    "DROPPED", "LETTER", "MARK", "SIGN", "SPACE",
+    "Codes", "Folded", "Kinds", "Places",
+    "fold", "fold_character", "looked_up", "packed",
+]  # fmt: skip

@@ -34,7 +34,7 @@ Counts = npt.NDArray[np.int64]
 _SHIFT: Final = np.array(32 - BITS, np.uint32)
 _THIRTEEN: Final = np.array(13, np.uint32)
 _FIFTEEN: Final = np.array(15, np.uint32)
-_STEP: Final = np.array(0x9E3779B1, np.uint32)
+STEP: Final = np.array(0x9E3779B1, np.uint32)
 _MIX: Final = tuple(np.array(k, np.uint32) for k in (0x85EBCA6B, 0xC2B2AE35, 0x27D4EB2F))
 _WORD_MIX: Final = np.array(
     (0x165667B1, 0xD3A2646D, 0xFD7046C5, 0xB55A4F09, 0x8DA6B343), np.uint32
@@ -49,8 +49,8 @@ _LONGEST: Final = 64
 _SPREAD: Final = np.array(
     [pow(0x5BD1E995, n + 1, 1 << 32) | 1 for n in range(_LONGEST)], np.uint32
 )  # what a letter is worth by its place in the word
-_PAD: Final = 4
-_GAP: Final = 3  # as far as a word's features look ahead
+PAD: Final = 4
+GAP: Final = 3  # as far as a word's features look ahead
 
 
 class Grams(NamedTuple):
@@ -79,26 +79,26 @@ def grams(text: str, lexicon: Lexicon = EMPTY) -> Grams:
     """All features of `text`. A text without words has one word that spans it."""
     folded = fold(text)
     count = len(folded.codes)
-    codes = np.empty(count + 1 + _PAD, np.uint32)
+    codes = np.empty(count + 1 + PAD, np.uint32)
     codes[0] = SPACE_CODE
     codes[1 : count + 1] = folded.codes
     codes[count + 1 :] = SPACE_CODE
     bounds, hashes = hashed(folded)
     bounds[0] = 0
     words, classes, classed = _sequences(hashes, lexicon.classes_of(hashes))
-    return Grams(words, _characters(codes, count), bounds, folded.places, classes, classed)
+    return Grams(words, character_ids(codes, count), bounds, folded.places, classes, classed)
 
 
 SPACE_CODE: Final = np.uint32(ord(" "))
 
 
-def _characters(codes: Ids, count: int) -> Ids:
+def character_ids(codes: Ids, count: int) -> Ids:
     """The 3-, 4- and 5-grams; each begins one before its character, so that words show edges."""
     ids = np.empty((CHARACTER_FEATURES, count), np.uint32)
-    rolled = codes[:count] * _STEP
+    rolled = codes[:count] * STEP
     rolled += codes[1 : count + 1]
     for row, mix in enumerate(_MIX):
-        rolled *= _STEP
+        rolled *= STEP
         rolled += codes[row + 2 : row + 2 + count]
         np.multiply(rolled, mix, out=ids[row])
     ids >>= _SHIFT
@@ -137,25 +137,25 @@ def _sequences(hashes: Ids, found: Classes) -> tuple[Ids, Ids, Counts]:
     telling = (classes < _FUNCTION).nonzero()[0]
     words, many = len(hashes), len(owners)
     # All sequences in one array, apart as far as features reach: a third of the operations.
-    sequence = np.zeros(words + _GAP + many + _GAP + len(telling), np.uint32)
-    sequence[words + _GAP : words + _GAP + many] = classes
-    sequence[words + _GAP + many + _GAP :] = classes.take(telling)
-    sequence *= _STEP
+    sequence = np.zeros(words + GAP + many + GAP + len(telling), np.uint32)
+    sequence[words + GAP : words + GAP + many] = classes
+    sequence[words + GAP + many + GAP :] = classes.take(telling)
+    sequence *= STEP
     sequence[:words] = hashes
-    ids = _word_ids(sequence)
-    of_classes = ids[:, words + _GAP :]
+    ids = word_ids(sequence)
+    of_classes = ids[:, words + GAP :]
     of_classes[:, many:] += _TABLE
-    of_classes = np.concatenate((of_classes[:, :many], of_classes[:, many + _GAP :]), axis=1)
+    of_classes = np.concatenate((of_classes[:, :many], of_classes[:, many + GAP :]), axis=1)
     return ids[:, :words], of_classes, np.concatenate((owners, owners.take(telling)))
 
 
-def _word_ids(hashes: Ids) -> Ids:
+def word_ids(hashes: Ids) -> Ids:
     count = len(hashes)
     padded = np.zeros(count + 3, np.uint32)
     np.right_shift(hashes, _FIFTEEN, out=padded[:count])
     padded[:count] ^= hashes
     here, near, far, farther = (padded[n : n + count] for n in range(4))
-    pair = here * _STEP
+    pair = here * STEP
     ids = np.empty((WORD_FEATURES, count), np.uint32)
     ids[0] = here
     np.add(pair, near, out=ids[1])
@@ -163,7 +163,7 @@ def _word_ids(hashes: Ids) -> Ids:
     ids[2] += pair
     np.multiply(farther, _FARTHER, out=ids[3])
     ids[3] += pair
-    np.multiply(ids[1], _STEP, out=ids[4])
+    np.multiply(ids[1], STEP, out=ids[4])
     ids[4] += far
     ids ^= ids >> _THIRTEEN
     ids *= _WORD_MIX

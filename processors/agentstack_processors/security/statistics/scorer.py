@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import Final, NamedTuple
@@ -21,6 +21,7 @@ from agentstack_processors.security.statistics.grams import (
     grams,
 )
 from agentstack_processors.security.statistics.model import Model
+from agentstack_processors.security.statistics.together import Row, Sums, in_a_row, summed
 from agentstack_processors.security.statistics.windows import SIZES, Bounds, windows
 
 LONGEST: Final = 200_000
@@ -30,6 +31,9 @@ _FEW: Final = 512
 """The windows of texts of so many words are the same again and again."""
 
 _CHARACTER_FEATURES: Final = np.array(CHARACTER_FEATURES)
+
+_ROW: Final = 16_384
+"""Characters scored in one pass: more of them fall out of the processor's cache."""
 
 Margins = npt.NDArray[np.float64]
 
@@ -83,6 +87,55 @@ class NgramScorer:
             return self._of_ends(text)
         best = self._best(text)
         return Score(0.0, 0, 0) if best is None else Score(best.value, best.start, best.end)
+
+    def score_all(self, texts: Sequence[str]) -> list[Score]:
+        """As `score` of each: of short texts many take little longer than one."""
+        found: dict[str, Score] = {}
+        for plain in (True, False):
+            alike = [text for text in dict.fromkeys(texts) if text.isascii() == plain]
+            for some in _parted(alike):
+                found |= zip(some, self._scored(some), strict=True)
+        return [found[text] for text in texts]
+
+    def _scored(self, texts: Sequence[str]) -> list[Score]:
+        """Texts in one pass; those without words apart."""
+        if len(texts) < 2:
+            return [self.score(text) for text in texts]
+        row = in_a_row(texts)
+        sums = summed(self._model, row)
+        if len(sums.weights):
+            return self._worst(row, sums)
+        worded = [text for text, words in zip(texts, sums.words, strict=True) if words]
+        known = dict(zip(worded, self._scored(worded), strict=True))
+        return [known.get(text) or self.score(text) for text in texts]
+
+    def _worst(self, row: Row, sums: Sums) -> list[Score]:
+        """The window with the highest value of each text of a row."""
+        every = [_all_windows(words) for words in sums.words.tolist()]
+        moved = sums.firsts.repeat([len(spans.begins) for spans in every])
+        begins = np.concatenate([spans.begins for spans in every])
+        begins += moved
+        ends = np.concatenate([spans.ends for spans in every])
+        ends += moved
+        margins = self._margins(sums.weights, sums.features, _Spans(begins, ends, ()))
+        scores, at = [], 0
+        for spans, offset in zip(every, row.offsets, strict=True):
+            value, best = self._highest(margins, at, spans.firsts)
+            first = int(row.folded.places[sums.characters[begins[best]]])
+            last = int(row.folded.places[sums.characters[ends[best]] - 1])
+            scores.append(Score(value, first - offset, last + 1 - offset))
+            at += spans.firsts[-1]
+        return scores
+
+    def _highest(self, margins: Margins, at: int, firsts: tuple[int, ...]) -> tuple[float, int]:
+        """The highest value of one text's windows, which begin at `at`, and which has it."""
+        value, best = -1.0, at
+        for knots, (first, stop) in zip(self._model.knots, pairwise(firsts), strict=False):
+            highest = at + first + int(margins[at + first : at + stop].argmax())
+            found = interpolated(float(margins[highest]) + self._model.bias, *knots)
+            if found > value:
+                value, best = found, highest
+        return value, best
 
     def scores(self, text: str) -> list[Window]:
         """The best window of each size, smallest first."""
@@ -160,6 +213,20 @@ class NgramScorer:
             margin,
             interpolated(margin, margins, values),
         )
+
+
+def _parted(texts: Sequence[str]) -> Iterator[list[str]]:
+    """Texts in rows of about `_ROW` characters; longer ones alone."""
+    row: list[str] = []
+    room = _ROW
+    for text in texts:
+        room -= len(text)
+        if room < 0 and row:
+            yield row
+            row, room = [], _ROW - len(text)
+        row.append(text)
+    if row:
+        yield row
 
 
 def _all_windows(words: int) -> _Spans:
