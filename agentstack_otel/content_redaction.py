@@ -43,11 +43,11 @@ class ContentRedactor:
         """As `Redactor.scrub_parts`."""
         return self._redactor.scrub_parts(parts)
 
-    def suspicious(self, data: bytes, view: bytes | bytearray | None = None) -> bool:
+    def suspicious(self, data: bytes, view: bytes | memoryview | None = None) -> bool:
         """As `Redactor.suspicious`; without content every request has to be opened."""
         return self._policy.mode == "none" or self._redactor.suspicious(data, view)
 
-    def glance(self, data: bytes, view: bytes | bytearray | None = None) -> bool | None:
+    def glance(self, data: bytes, view: bytes | memoryview | None = None) -> bool | None:
         """As `Redactor.glance`."""
         return self._policy.mode == "none" or self._redactor.glance(data, view)
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -12,7 +13,7 @@ from datetime import datetime, timezone
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from agentstack_exporters.log.protocol import Record
-from agentstack_processors.otlp.blanks import blanked
+from agentstack_processors.otlp.blanks import Blanks
 from agentstack_processors.otlp.request import (
     Checked,
     Window,
@@ -54,11 +55,11 @@ Scrub = Callable[[bytes], bytes]
 class Glancing(Protocol):
     """A redactor that can say that its answer would take long, and that can do without ids."""
 
-    def suspicious(self, data: bytes, view: bytes | bytearray | None = None) -> bool:
-        """As `Redactor.suspicious`; `view` is what `blanked` made of the request."""
+    def suspicious(self, data: bytes, view: bytes | memoryview | None = None) -> bool:
+        """As `Redactor.suspicious`; `view` is what `Blanks` made of the request."""
         ...
 
-    def glance(self, data: bytes, view: bytes | bytearray | None = None) -> bool | None:
+    def glance(self, data: bytes, view: bytes | memoryview | None = None) -> bool | None:
         """As `suspicious`; None where the answer would take long."""
         ...
 
@@ -117,7 +118,7 @@ class Answer:
 
 
 class Pipeline:
-    """Turns request bytes into a record for the log. Thread-safe: it keeps no state."""
+    """Turns request bytes into a record for the log. Thread-safe: it keeps room, but no state."""
 
     def __init__(
         self,
@@ -132,6 +133,7 @@ class Pipeline:
         self._redactor = redactor
         self._clock = clock
         self._scrubs = _scrubs(redactor)
+        self._rooms = threading.local()
         self._glancing = redactor if isinstance(redactor, Glancing) else None
 
     def check(self, signal: Signal, payload: bytes) -> Checked:
@@ -156,13 +158,24 @@ class Pipeline:
             return False
         if self._glancing is None:
             return self._redactor.suspicious(checked.payload)
-        return self._glancing.suspicious(checked.payload, _view(checked))
+        return self._glancing.suspicious(checked.payload, self._view(checked))
 
     def glance(self, checked: Checked) -> bool | None:
         """`suspicious` on an event loop: None where the answer would take long."""
         if self._glancing is None:
             return self.suspicious(checked)
-        return self._glancing.glance(checked.payload, _view(checked)) if checked.spans else False
+        if not checked.spans:
+            return False
+        return self._glancing.glance(checked.payload, self._view(checked))
+
+    def _view(self, checked: Checked) -> bytes | memoryview | None:
+        """The request without its ids, where they are told; None: as it is."""
+        if not checked.regular:
+            return None
+        if not hasattr(self._rooms, "blanks"):
+            self._rooms.blanks = Blanks()
+        blanks: Blanks = self._rooms.blanks
+        return blanks.blanked(checked.payload, checked.spans)
 
     def record(
         self, signal: Literal["traces", "logs"], checked: Checked, project: str, *, scrub: bool
@@ -181,11 +194,6 @@ class Pipeline:
             payload = self._scrubs[signal](payload)
             self._redacted(_markers(payload) - _markers(checked.payload))
         return Record(stamp(payload, project, now), checked.spans, now, project, signal)
-
-
-def _view(checked: Checked) -> bytes | bytearray | None:
-    """The request without its ids, where they are told; None: nothing to spare."""
-    return blanked(checked.payload, checked.spans) if checked.regular else None
 
 
 def _markers(payload: bytes) -> Counter[str]:

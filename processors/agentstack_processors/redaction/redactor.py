@@ -180,7 +180,7 @@ class Redactor:
         """`[NAME:7f3a]` for a secret in its canonical form."""
         return f"[{name}:{self._digest(name, value, 2)}]"
 
-    def suspicious(self, data: bytes, view: bytes | bytearray | None = None) -> bool:
+    def suspicious(self, data: bytes, view: bytes | memoryview | None = None) -> bool:
         """False proves that no string inside `data`, a serialised OTLP request, needs a change.
 
         True says no more than: open it and look.
@@ -196,7 +196,7 @@ class Redactor:
         except Exception:
             return True
 
-    def glance(self, data: bytes, view: bytes | bytearray | None = None) -> bool | None:
+    def glance(self, data: bytes, view: bytes | memoryview | None = None) -> bool | None:
         """`suspicious`, for whom others wait: None where the answer would take long."""
         try:
             if self._requests is None:

@@ -57,7 +57,7 @@ class RequestFilter:
                 " there, so nothing can be ruled out beforehand; give it a literal to begin with"
             )
 
-    def suspicious(self, data: bytes, view: bytes | bytearray | None = None) -> bool:
+    def suspicious(self, data: bytes, view: bytes | memoryview | None = None) -> bool:
         """False proves that redaction would change nothing in the request `data`.
 
         `view` is the same request, byte by byte, but for what redaction never changes.
@@ -68,7 +68,7 @@ class RequestFilter:
             return True
         return Search(self._scout, self._redactor, data, view=view).anything()
 
-    def glance(self, data: bytes, view: bytes | bytearray | None = None) -> bool | None:
+    def glance(self, data: bytes, view: bytes | memoryview | None = None) -> bool | None:
         """`suspicious` for whom others wait: None where the answer would take long."""
         if self._scout is None or not self._scout.ready or self._scout.blind:
             return True if self._scout is not None and self._scout.blind else None

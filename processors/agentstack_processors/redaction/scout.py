@@ -169,7 +169,7 @@ class Scout:
         """Whether RE2 is installed."""
         return compiled(self._all) is not None
 
-    def places(self, data: bytes | bytearray) -> Generator[tuple[int, int], int | None, None]:
+    def places(self, data: bytes | memoryview) -> Generator[tuple[int, int], int | None, None]:
         """Where something that matters may begin, as (first, behind the last) offset, ascending.
 
         Whoever iterates may send back the offset from which to go on.
@@ -185,7 +185,7 @@ class Scout:
                 position = start + 1 if onwards is None else onwards
 
     def _places_abroad(
-        self, data: bytes | bytearray, start: int
+        self, data: bytes | memoryview, start: int
     ) -> Generator[tuple[int, int], int | None, int]:
         """The places of a stretch in another script, whose words are asked for in there only.
 

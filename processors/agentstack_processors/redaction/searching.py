@@ -80,7 +80,7 @@ class Search:
         data: bytes,
         allowance: Allowance | None = None,
         *,
-        view: bytes | bytearray | None = None,
+        view: bytes | memoryview | None = None,
     ) -> None:
         self._scout = scout
         self._allowance = allowance or Allowance()

@@ -482,10 +482,10 @@ class _Pondering(_Shouting):
     def __init__(self) -> None:
         self.threads: list[str] = []
 
-    def glance(self, data: bytes, view: bytes | bytearray | None = None) -> bool | None:
+    def glance(self, data: bytes, view: bytes | memoryview | None = None) -> bool | None:
         return None
 
-    def suspicious(self, data: bytes, view: bytes | bytearray | None = None) -> bool:
+    def suspicious(self, data: bytes, view: bytes | memoryview | None = None) -> bool:
         self.threads.append(threading.current_thread().name)
         return super().suspicious(data)
 
