@@ -72,6 +72,16 @@ _HOSTILE = {
     "rows of SQL": "insert into users values ('a',",
     "tried passwords": "try the password a",
     "words beyond ASCII": "тел ",
+    "words for passwords": "my password is word ",
+    "passwords between brackets": "password for (a b) is 'a ",
+    "lists of codes": "backup codes: a123-",
+    "networks": "wifi key ",
+    "askers": "if it asks you for a password ",
+    "listed logins": "@a.aa:b1",
+    "settings of SQL": "set value = 'aaaa' where ",
+    "drawn letters": "password: abcd efgh ",
+    "file transfer": "ftp -n\nuser a ",
+    "connections": "pdo(a,a,",
 }
 
 

@@ -45,12 +45,14 @@ from agentstack_processors.redaction.patterns import (
     identity,
     money,
     pairs,
+    plain,
     services,
     settings,
     spoken,
     tables,
     tokens,
     told,
+    wireless,
 )
 from agentstack_processors.redaction.patterns.row import Pattern
 
@@ -72,6 +74,8 @@ PATTERNS: tuple[Pattern, ...] = (
     *calls.ROWS,
     *pairs.ROWS,
     *told.ROWS,
+    *plain.ROWS,
+    *wireless.ROWS,
     *tables.ROWS,
 )
 NAMES: frozenset[str] = frozenset(pattern.name for pattern in PATTERNS)

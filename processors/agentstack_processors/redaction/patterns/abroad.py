@@ -142,12 +142,17 @@ def _value(match: re.Match[str] | None, end: int) -> Iterator[Span]:
     text = match.string
     value = _END.split(match[1], maxsplit=1)[0]
     between = text[end : match.start(1)]
+    if _OF_A_USER.search(between) is not None:
+        return  # a senha do usuário "…": whose it is
     if spoken.NOT_GIVEN.search(between) is not None or _STOP.search(between) is not None:
         return
     if spoken.is_password(value) or spoken.is_key(value, named=True):
         yield match.start(1), match.start(1) + len(value)
 
 
+_OF_A_USER = re.compile(
+    r"(?i:usu[\u00e1a]rio|utilisateur|utente|benutzers?)[ ]?[\"'\u201c\u00ab]{0,2}\Z"
+)
 _LETTERS = r"[\u00c0-\uffff]"
 _GIVEN = (
     r"[a-z]{0,8}(?:(?:[ \t][A-Za-z'\u2019]{1,14}){1,5}"

@@ -161,6 +161,8 @@ def _is_spoken(text: str, match: re.Match[str], value: str) -> bool:
         return True  # fastcgi_param DB_PASSWORD …;
     if _PASS_TO.match(text[start : match.end("sign")]):
         return False  # "pass on my regards to …"
+    if bare and values.is_leet(value) and not things.is_thing(value):
+        return True
     return values.is_strong(value, bare=bare) or (not bare and values.is_phrase(value))
 
 
@@ -185,12 +187,15 @@ def _beside_a_login(text: str, match: re.Match[str], value: str) -> bool:
 
 def _outright(text: str, match: re.Match[str], sign: str, value: str) -> bool:
     """`password = "…"`, letters alone: quoted, assigned, and not what passwords are said to be."""
+    if _DEFINED.match(text, max(0, match.start() - 48), match.end()) is not None:
+        return values.is_said_outright(value)
     if sign.strip() not in ("=", ":=") and not _beside_a_login(text, match, value):
         return False
     name = _named(text, match).lower()
     return name.endswith(("password", "passwd", "pwd", "pass")) and values.is_said_outright(value)
 
 
+_DEFINED = re.compile(r"[\s\S]{0,47}?(?<![A-Za-z])define\(\s{0,4}[\"'][A-Z0-9_]{3,40}[\"'],")
 _ENVIRONMENT_PASSWORD = re.compile(r"[A-Z0-9]+_(?:[A-Z0-9]+_)*PASS[A-Z]*\Z")
 _PASS_TO = re.compile(r"(?i:pass)(?i:e?[ \t].*\bto)\b")
 

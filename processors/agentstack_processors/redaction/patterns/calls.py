@@ -51,6 +51,11 @@ def _is_typed(match: Match) -> bool:
     return values.is_typed(match[1]) and not values.is_code(match[1])
 
 
+def _is_drawn_of_letters(match: Match) -> bool:
+    """Whether no language has two of the four words."""
+    return len(values.unspeakable(match[1])) >= 2
+
+
 def _is_in_form(match: Match) -> bool:
     """Whether a form's field for passwords holds one already."""
     before = match.string[max(0, match.start() - 6) : match.start()]
@@ -59,8 +64,9 @@ def _is_in_form(match: Match) -> bool:
 
 _CALLED = (
     "Client", "Api", "API", "SDK", "Bot", "Auth", "Token", "Key", "Credential", "Credentials",
-    "Service", "New",
+    "Service", "New", "OWM", "Geocoder", "Weather", "Maps", "Wrapper", "Connection", "Gateway",
 )  # fmt: skip
+_OF_BLOGS = ("AUTH", "LOGGED_IN", "NONCE")
 _TYPES = (".send_keys(", ".sendKeys(", ".fill(", ".type(", ".setValue(", ".typeText(")
 
 ROWS: tuple[Pattern, ...] = (
@@ -86,6 +92,61 @@ ROWS: tuple[Pattern, ...] = (
         ),
         group=1,
         accept=_is_signing,
+        search=at_words,
+    ),
+    Pattern(
+        "SECRET",  # Client("AC…", "…"), of Twilio
+        re.compile(
+            r"(?:Twilio|twilio|Client)\(\s{0,8}[\"']AC[0-9a-f]{32}[\"'],\s{0,8}[\"']([0-9a-f]{32})[\"']"
+        ),
+        literals=("Twilio(", "twilio(", "Client("),
+        group=1,
+        search=at_literals,
+    ),
+    Pattern(
+        "PASSWORD",  # new PDO(dsn, "bob", "…"), mysqli(host, "bob", "…", base)
+        re.compile(
+            r"(?i:pdo|mysqli(?:_connect)?|mysql_connect|pg_connect)\((?:[^(),\n]{1,120},\s{0,8}){2}"
+            r"[\"']([^\s\"'`\\]{4,128})[\"'](?=\s{0,8}[,)])"
+        ),
+        words=(b"pdo(", b"mysqli(", b"mysqli-connect(", b"mysql-connect("),
+        group=1,
+        accept=lambda match: values.is_typed(match[1]),
+        search=at_words,
+    ),
+    Pattern(
+        "SECRET",  # AES.new(b"…", …), Fernet(b"…"): the length is that of a key
+        re.compile(
+            r"(?:(?:AES|aes|Aes)\.new|Fernet|(?i:cipheriv))\("
+            r"(?:[\"'][a-z0-9\-]{6,16}[\"'],[ ]?)?b?[\"']"
+            r"((?:[^\"'\\\n]{16}){1,2}|[^\"'\\\n]{24}|[A-Za-z0-9+/_\-]{43}=)[\"']"
+        ),
+        words=(b"aes-new(", b"fernet(", b"cipheriv("),
+        group=1,
+        accept=lambda match: not nobodys.is_dull(match[1]),
+        search=at_words,
+    ),
+    Pattern(
+        "SECRET",  # define('AUTH_KEY', '…'), of WordPress
+        re.compile(
+            rf"(?:{'|'.join(_OF_BLOGS)})_(?:KEY|SALT)[\"'],\s{{0,8}}"
+            r"[\"']([^'\n]{32,128})[\"'][ ]?\)"
+        ),
+        literals=tuple(f"{name}_{what}" for name in _OF_BLOGS for what in ("KEY", "SALT")),
+        group=1,
+        accept=lambda match: not nobodys.is_dull(match[1]),
+        search=at_literals,
+    ),
+    Pattern(
+        "PASSWORD",  # as Google draws them for a program: login(user, "abcd efgh ijkl mnop")
+        re.compile(
+            r"(?:(?i:login)\([^()\n]{1,80},[ ]?"
+            r"|(?i:pass(?:word|wd)?)(?:[\"']?[ ]?[:=][ ]?|[ ](?:is[ ])?))"
+            r"[\"'`]?([a-z]{4}(?:[ ][a-z]{4}){3})(?=[\"'`),.;\n]|\Z)"
+        ),
+        words=(b"login(", b"passw", b"pass-", b"pass:", b"pass=", b'pass"'),
+        group=1,
+        accept=_is_drawn_of_letters,
         search=at_words,
     ),
     Pattern(

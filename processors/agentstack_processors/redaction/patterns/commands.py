@@ -125,6 +125,43 @@ ROWS: tuple[Pattern, ...] = (
         rf"(?i:sqlplus|expdp|impdp){_WITHIN}[\"']?[A-Za-z0-9_$#]{{1,30}}/[\"']?([^\s@\"'/]{{4,64}})"
         r"[\"']?@",
     ),
+    _row(
+        (b"storepass-", b"keypass-"),
+        rf"(?i:store|key)pass[ \t]{_TAKEN}",
+    ),
+    _row(
+        (b"rabbitmqctl",),
+        rf"(?i:rabbitmqctl)[ \t](?i:add_user|change_password)[ \t]\S{{1,40}}[ \t]{_TAKEN}",
+    ),
+    _row((b"mosquitto-",), rf"(?i:mosquitto_)[a-z]{{2,6}}{_WITHIN}-P[ \t]{_TAKEN}"),
+    _row(
+        (b"nmcli-",),
+        rf"(?i:nmcli){_WITHIN}(?:password|wifi-sec\.psk)[ \t]{_TAKEN}",
+        lambda match: not nobodys.is_dull(match[1]),
+    ),
+    _row(  # ftp> user bob …; ftp -n host <<EOF, and below it
+        (b"ftp>", b"ftp--"),
+        r"(?i:ftp)(?:>|[^\n|;&]{0,80}(?:\n[^\n]{0,60}){0,2}?\n)[ \t]{0,4}"
+        rf"(?i:user)[ \t]\S{{1,40}}[ \t]{_TAKEN}",
+        _is_joined,
+    ),
+    _row((b"enable-secret-",), rf"(?i:enable[ \t]secret)[ \t](?:[0-9][ \t])?{_TAKEN}"),
+    _row(
+        (b"snmp",),
+        rf"(?i:snmp(?:-server)?[ \t]community)[ \t]{_TAKEN}",
+    ),
+    _row(
+        (b"openssl",),
+        r"(?i:openssl[ \t]passwd)[ \t](?:-[a-z0-9]{1,8}[ \t]){0,3}(?:-salt[ \t]\S{1,20}[ \t])?"
+        + _TAKEN,
+    ),
+    _row(  # ["mysqldump", "-u", "root", "-p…"], ["sshpass", "-p", "…"]
+        (b"mariadb", b"mysql", b"sshpass"),
+        r"(?i:mariadb|mysql|sshpass)[a-z\-]{0,8}[\"'],[^\n\]]{0,120}?[\"']-p(?:[\"'],\s{0,4}[\"'])?"
+        r"([^\s\"'$<{\[,][^\s\"'<{\[]{3,63})[\"']",
+        is_typed,
+    ),
+    _row((b"psk",), r"(?i:psk)=[\"']([^\"'\n]{8,63})[\"']", lambda m: not nobodys.is_dull(m[1])),
     _row((b"chpasswd",), rf"(?i:chpasswd)[ \t]{{0,2}}<<<[ \t]?{_TAKEN}"),
     _row(
         (b"password-file",),

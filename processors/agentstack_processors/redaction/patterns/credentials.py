@@ -9,7 +9,14 @@ from collections.abc import Iterator
 from agentstack_processors.redaction import validators
 from agentstack_processors.redaction.entropy import random_looking
 from agentstack_processors.redaction.keys import SECRET_WORDS, is_folder, names_a_secret
-from agentstack_processors.redaction.patterns import assignments, nobodys, pairs, things, values
+from agentstack_processors.redaction.patterns import (
+    assignments,
+    nobodys,
+    pairs,
+    plain,
+    things,
+    values,
+)
 from agentstack_processors.redaction.patterns.row import Match, Pattern, Span, at_literals, at_words
 from agentstack_processors.redaction.reading import Reading
 
@@ -86,6 +93,24 @@ def _in_url(pattern: Pattern, reading: Reading) -> Iterator[Span]:
             yield match.start() + 3, match.end(1)
         else:
             yield scheme.start(), rest.end()
+
+
+def _is_behind_pw(match: Match) -> bool:
+    """Behind two letters that mean nothing else: what has a digit in it, or is a word alone."""
+    value = match[1].rstrip(".,:;!?")
+    if nobodys.is_dull(value) or values.is_code(value) or things.is_thing(value):
+        return False
+    if _ARGUMENT.match(value) is not None:
+        return False  # pass trust_code=True
+    return (values.has_digit(value) and not value.isdigit()) or pairs.is_second(match)
+
+
+_ARGUMENT = re.compile(r"[A-Za-z_]+=")
+
+
+def _is_mixed(match: Match) -> bool:
+    value = match[1].rstrip(".,:;?")
+    return values.is_typed(value) and not value.isdigit() and not values.is_code(value)
 
 
 _SESSIONS = ("phpsessid=", "jsessionid=", "asp.net_sessionid=", "_session=", "connect.sid=")
@@ -274,22 +299,29 @@ ROWS: tuple[Pattern, ...] = (
         ),
         literals=("pw:", "pw=", "PW:", "PW=", "Pw:", "Pw="),
         group=1,
-        accept=pairs.is_second,
+        accept=lambda match: _is_behind_pw(match) or _is_mixed(match),
     ),
     Pattern(
-        "PASSWORD",  # two letters are the end of many words: asked for is what stands before, too
+        "PASSWORD",
         re.compile(
-            r"[\s\"'`(](?i:pw)(?:[ \t][a-z0-9\-]{1,12}){0,4}?"
+            r"(?i:pw)(?<![A-Za-z0-9_.\-]pw)(?:[ \t][a-z0-9\-]{1,12}){0,4}?"
             r"(?:[ \t]?[:=][ \t]{0,3}|[ \t](?:is|to|was)[ \t])"
             r"[\"'`]?([^\s\"'`,;<>{}()\[\]|]{6,64})"
         ),
         words=tuple(
-            f"{before}pw-{behind}".encode()
-            for before in ("-", '"', "(", '"n', '"r', '"t')  # "\\npw": in JSON, an escape
+            f"pw-{behind}".encode()
             for behind in (":", "=", "is-", "was-", "to-", "for-", "on-", "of-", "at-")
         ),
         group=1,
-        accept=pairs.is_second,
+        accept=_is_behind_pw,
+        search=at_words,
+    ),
+    Pattern(
+        "PASSWORD",  # user bob, pw …
+        re.compile(r"[,;(/\-][ ]?(?i:pw|pass)[ ][\"'`]?([^\s\"'`,;<>{}()\[\]|]{6,64})"),
+        words=(b",-pw-", b";-pw-", b"(pw-", b"/-pw-", b",-pass-", b";-pass-", b"/-pass-"),
+        group=1,
+        accept=_is_behind_pw,
         search=at_words,
     ),
     Pattern(
@@ -336,11 +368,11 @@ ROWS: tuple[Pattern, ...] = (
         re.compile(
             r"(?i:passphrase)(?:[ \t](?:for|of|to|on)(?:[ \t][A-Za-z0-9\-]{1,16}){1,4}?)?"
             r"(?:[\"']?[ \t]{0,3}[:=]| is:?)[ \t]{0,3}[\"'`]?"
-            r"((?:[a-z]{3,12} ){3,7}[a-z]{3,12})(?:[\"'`]|[ \t]{0,3}(?:\n|\Z))"
+            r"((?:[a-z]{3,12} ){3,7}[a-z]{3,12})(?:[\"'`,.;!]|[ \t]{0,3}(?:\n|\Z))"
         ),
         words=(b"passphrase",),
         group=1,
-        accept=lambda match: values.are_chosen(match[1]),
+        accept=lambda match: values.are_chosen(match[1]) and not plain.is_state(match[1]),
         search=at_words,
     ),
     Pattern(

@@ -10,7 +10,8 @@ import string
 from functools import lru_cache
 
 _BEFORE_A_NAME = re.compile(
-    r"(?i:api|access|secret|private|auth|account|license|client|unseal|signing|master|service) \Z"
+    r"(?i:api|access|secret|private|auth|account|license|client|unseal|signing|master|service|app|admin"
+    r"|deploy|subscription|encryption|datadog|algolia|pagerduty|fastly|cloudflare|mailgun) \Z"
 )
 _IN_NAME = string.ascii_letters + string.digits + "_.-"
 _REACH, _MOST = 64, 48  # characters before a word that are read, and that belong to its name

@@ -16,6 +16,7 @@ _USER = r"[A-Za-z0-9_.@\-]{2,40}"
 _SECOND = r"([^\s\"'`,;<>{}()\[\]|]{6,64})"
 _TAIL = ".,:!?"
 _SIGN = re.compile(r"[!#$%^&*?@~]")
+_NUMBERED = re.compile(r"[@_#]?[0-9]{1,4}[!#$]?\Z")
 _USERS = ("admin", "root", "istrator", "postgres", "oracle", "ubuntu")
 
 
@@ -32,6 +33,9 @@ def _is_second_of_user(match: Match) -> bool:
     value, text = match[1].rstrip(_TAIL), match.string
     if text[match.start() - 1 : match.start()] in ("/", ".", "-", "_", "@"):
         return False
+    user = match[0].partition("/")[0].rstrip(" \\")
+    if _NUMBERED.match(value[len(user) :]) and value.lower().startswith(user.lower()):
+        return True  # admin/admin123
     signed = _SIGN.search(value) is not None
     if not signed and text[match.start(1) - 1] != " ":
         return False
@@ -66,8 +70,8 @@ ROWS: tuple[Pattern, ...] = (
     ),
     Pattern(
         "PASSWORD",
-        re.compile(rf"(?:{'|'.join(_USERS)})[ ]?/[ ]?{_SECOND}"),
-        literals=tuple(f"{user}{sign}" for user in _USERS for sign in (" / ", "/")),
+        re.compile(rf"(?:{'|'.join(_USERS)})[ ]?\\?/[ ]?{_SECOND}"),
+        literals=tuple(f"{user}{sign}" for user in _USERS for sign in (" / ", "/", "\\/")),
         group=1,
         accept=_is_second_of_user,
         search=at_literals,

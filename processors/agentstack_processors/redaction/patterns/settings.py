@@ -58,6 +58,13 @@ def _is_set(match: Match) -> bool:
         return named and (quoted or opens == "[")
     if _PLACE.match(value) is not None or (name == "token" and things.is_piece(text, match.end())):
         return False
+    return _is_for(name, value)
+
+
+def _is_for(name: str, value: str) -> bool:
+    """Whether a value is chosen as such a name demands: `keyboard-cat-on-roof-77` to sign with."""
+    if _SIGNING.search(name) is not None and _WORDS_NUMBERED.match(value) is not None:
+        return _OF_TRADE.search(value) is None
     return is_chosen(value, bare=name in _PLAIN or not _IS_NAME.match(name))
 
 
@@ -69,15 +76,26 @@ _SIGNING = re.compile(
     r"(?:session|jwt|cookie|signing|encryption|hash|app|flask|auth|rails|webhook|hmac|hash|token)_"
     r"(?:secret|key|secret_key|secret_key_base)\Z|secret_key(?:_base)?\Z"
 )
+_WORDS_NUMBERED = re.compile(r"(?:[a-z]{2,12}[\-_]){3,7}(?=[a-z0-9]*[0-9])[a-z0-9]{1,12}\Z")
+_OF_TRADE = re.compile(
+    r"(?<![a-z])(?:key|secret|token|pass|password|your|change|example|test|dummy|sample|version|prod)"
+    r"(?![a-z])"
+)
 _ENDS = " \t\r\n;,&`\"'\\"  # behind a value without quotes
 
 
 def _argument(match: Match) -> bool:
     """The last argument of a call that logs in; not a locale, a host, an address."""
     value = match[1]
-    return is_chosen(value) and (_PLACE.match(value) is None or values.is_tangled(value))
+    short = len(value) >= 6 and values.has_digit(value) and _SIGN.search(value) is not None
+    if short:
+        return not nobodys.is_dull(value)
+    return (is_chosen(value) or values.is_leet(value)) and (
+        _PLACE.match(value) is None or values.is_tangled(value)
+    )
 
 
+_SIGN = re.compile(r"[!#$%^&*?~]")
 _PLACE = re.compile(r".*\.[A-Za-z]{2,5}\Z|[^@]+@[^@]+\.[a-z]+\Z|.*[/:].*")
 
 

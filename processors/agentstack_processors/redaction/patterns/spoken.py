@@ -25,17 +25,22 @@ from agentstack_processors.redaction.reading import Reading
 # Up to six words of a sentence, in brackets or not: ` for the (new) router #2`.
 _WORD = (
     r"[ \t]{1,2}[(\[]?(?:#?[0-9]{1,2}"
-    r"|[A-Za-z\u00c0-\u024f][A-Za-z0-9\u00c0-\u024f'\u2019.!&/\-]{0,15})[)\],!?]{0,2}"
+    r"|[\"'`]?[A-Za-z\u00c0-\u024f][A-Za-z0-9\u00c0-\u024f'\u2019.!&/@_\-]{0,23}[\"'`]?"
+    r")[)\],!?]{0,2}"
 )
-_BETWEEN = rf"[\"'`*)\]?.]{{0,3}}(?:\[[A-Za-z0-9_\-]{{1,16}}\])?(?:{_WORD}){{0,6}}?"
+_BETWEEN = (
+    rf"[\"'`*)\]?.]{{0,3}}(?:\[[A-Za-z0-9_\-]{{1,16}}\])?(?:{_WORD}){{0,6}}?"
+    r"(?:[ \t](?:\([^()\n]{1,64}\)|[\"'][^\"'\n]{1,64}[\"'])(?=[:\s]))?"
+)
 _IS = (
     r"(?:(?:is|was|are|it(?:'|\u2019)?s)(?: (?:now|still|currently|just|always|actually|set to))?"
-    r"|to|c(?:'|\u2019)est|ist|lautet|war|est|es|era|\u00e9|\u00e8|eh"
+    r"|to|je|este|adalah|c(?:'|\u2019)est|ist|lautet|war|est|es|era|\u00e9|\u00e8|eh"
     r"|jest|to jest|\u00e4r|er|on|olarak)"
 )
 GIVES = (
     rf"(?:[ \t]{{0,3}}(?::|=)[ \t]{{0,3}}|(?:'|\u2019)s[ \t]{{1,3}}"
-    rf"|[ \t]{{1,3}}{_IS}(?:[ \t]?:)?[ \t]{{1,3}}"
+    # no sign: what follows is not all small letters, or the sentence goes on
+    rf"|[ \t]{{1,3}}{_IS}(?:[ \t]?:)?[ \t]{{1,3}}(?=[^\s]{{0,63}}?[^\sa-z.,;:'\"\u2019`*])"
     r"|[ \t]{0,2}(?:->|=>|~|[\u2192\u21d2\u2014\u2013\u2026]"
     r"|(?<=[ \t])(?:-{1,2}(?=[ \t])|\|))[ \t]{0,3}"
     r"|[ \t]{0,3}[:=]?[ \t]{0,4}\r?\n(?:[\s>]{0,24}[`\-=]{3,40}[a-z]{0,8}\r?\n)?[ \t\r\n>]{0,24})"
@@ -47,9 +52,9 @@ _TAKEN = (  # as a password, which does not end like a sentence
 _KEY = r"[A-Za-z0-9_\-.~+/=]{15,512}[A-Za-z0-9_\-+/=]"
 _EITHER = rf"{_KEY}(?![A-Za-z0-9(!#$%^&*@?])|{_TAKEN}"
 PASSWORDS = (
-    r"(?i:passw(?:or)?d|passwort|kennwort|passphrase|passcode|pass(?:ord|e)?|pwd|psk"
+    r"(?i:passw(?:or)?d|passwort|kennwort|passphrase|passcode|pass(?:ord(?:et)?|e)?|pwd|psk"
     r"|shared[ \-]key|contrase(?:\u00f1|n)a|wachtwoord|senha"
-    r"|clave)"
+    r"|clave|salasanan?i?|adgangskoden?|heslo|jelsz(?:\u00f3m?|o|ava)|lozinka|parola|kata sandi)"
 )
 KEYS = (
     r"(?i:(?:api[ _\-]?|access[ _\-]?|secret[ _\-]?|private[ _\-]?|auth[ _\-]?|app[ _\-]?"
@@ -90,7 +95,8 @@ _ADDRESS = re.compile(
 _PATH, _SIGNS = re.compile(r"[/:]"), re.compile(r"[!#$%^&*?]")
 _HEX = re.compile(r"(?:0x)?[0-9a-fA-F\-]+\Z")
 _SPECIFIC = re.compile(
-    r"(?i:(?<![a-z])(?:api|access|secret|private|auth|token|license|app|client|encryption|decryption"
+    r"(?i:(?<![a-z])(?:api|access|secret|private|auth|token|license|app|client|encryption|decryption|deploy"
+    r"|admin|subscription|datadog|algolia|pagerduty|fastly|cloudflare|mailgun|newrelic"
     r"|signing|webhook"
     r"|(?:my|our|mon|ma|mi|mein(?:e[mnrs]?)?|moj[ae]?)(?![a-z])))"
 )
@@ -157,9 +163,19 @@ def is_key(value: str, *, named: bool) -> bool:
     return (named and things.is_uuid(value)) or values.is_tangled(value)
 
 
+_GROUPS = re.compile(
+    r"(?=[A-Z0-9\-]*[A-Z])(?=[A-Z0-9\-]*[0-9])[A-Z0-9]{4,8}(?:-[A-Z0-9]{4,8}){3,7}\Z"
+)
+
+
 def is_chosen(value: str) -> bool:
     """Whether a value in the place of a key is a password: a sign or capitals, and digits."""
     return is_password(value) and values.is_strong(value.rstrip(_TAIL), bare=True)
+
+
+_OF_PROGRAM = re.compile(
+    r"(?i:licen[cs]e|activation|product|serial|cd|recovery|registration)[ \-]key\Z"
+)
 
 
 def _said_key(match: Match) -> bool:
@@ -174,7 +190,9 @@ def _said_key(match: Match) -> bool:
     if cached or NOT_GIVEN.search(between) is not None:
         return False
     named = _SPECIFIC.search(text, max(0, start - 24), match.start(1)) is not None
-    if is_key(match[1], named=named):
+    if is_key(match[1], named=named) or (
+        _OF_PROGRAM.search(text, max(0, start - 24), start + 3) and _GROUPS.match(match[1])
+    ):
         return True
     if _ADJECTIVE.match(between) is not None or things.is_piece(text, match.end()):
         return False
@@ -183,19 +201,25 @@ def _said_key(match: Match) -> bool:
 
 # The value before what says what it is: `"…" is my`, `… <- that's the`, `use … as the`.
 _VALUE_BEFORE = re.compile(
-    r"(?:\A|[\s\"'`(<])([^\s\"'`,;<>{}()\[\]|]{6,128})[\"'`)>*]{0,3}[ \t]{0,2},?[ \t]{0,2}\Z"
+    r"(?:\A|[\s\"'`(<])([^\s\"'`,;<>{}()\[\]|]{4,128})[\"'`)>*]{0,3}[ \t]{0,2},?[ \t]{0,2}\Z"
 )
 _LOOK_BACK = 100  # characters, of which the gate reads a little more
 
 
 _SAYING = re.compile(
     r"(?:\b(?i:as|is|are)|<-+|\u2190|[(\u2014\u2013\-,] ?(?:that|this|it)"
-    r"|\((?:the|my|our|your|his|her))"
-    r"(?=(?:['\u2019]s)? (?:[a-z '\u2019]{2,40})?\Z)"
+    r"|\((?:the|my|our|your|his|her)"
+    r"|\b(?i:an? (?:very )?(?:good|strong|weak|bad|secure|safe|decent))"
+    r"|\b(?i:when|if|once|where) (?:[a-z']{1,12} ){1,3}(?:ask|prompt)[a-z]{0,3}(?: you| me)? for)"
+    r"(?=(?:['\u2019]s)? (?:[A-Za-z '\u2019\-]{2,40})?\Z)"
 )
 
 
-_WHAT = r"(?i:api[ _\-]?key|password|passphrase|passcode|key|token|secret)"
+_CODE = (
+    r"(?:verification|security|login|sign-in|log-in|one-time|access|confirmation|authentication|2fa"
+    r"|otp|sms)[ \-](?:pass)?code"
+)
+_WHAT = rf"(?i:api[ _\-]?key|password|passphrase|passcode|key|token|secret|{_CODE})"
 
 
 def _sayings(pattern: Pattern, reading: Reading) -> Iterator[Span]:
@@ -221,8 +245,17 @@ def _said_before(pattern: Pattern, reading: Reading) -> Iterator[Span]:
         if before is None:
             continue
         value, spoken = before[1], "pass" in match[0].lower()
+        if value.rstrip(_TAIL)[-4:].isdigit():
+            number = _CODE_BEFORE.search(value.rstrip(_TAIL))
+            if number is not None and _ENDS_IN_CODE.search(match[0]) is not None:
+                yield before.start(1) + number.start(1), before.start(1) + number.end(1)
+                continue
         if _is_password_before(value) if spoken else is_key(value, named=True):
             yield before.span(1)
+
+
+_CODE_BEFORE = re.compile(r"\A(?:[A-Z]-)?([0-9]{4,8})\Z")
+_ENDS_IN_CODE = re.compile(r"(?i:code)\Z")
 
 
 def _ends_in_value(before: str) -> bool:
@@ -231,7 +264,7 @@ def _ends_in_value(before: str) -> bool:
     return len(last) >= _SHORTEST and values.is_marked(last)
 
 
-_SHORTEST = 6  # characters of a value
+_SHORTEST = 4  # characters of a value
 
 
 def _is_password_before(value: str) -> bool:
@@ -249,6 +282,7 @@ ROWS: tuple[Pattern, ...] = (
         words=(
             b"passw", b"kennwort", b"passphrase", b"passcode", b"pass-", b"pass:", b"passe-",
             b"pwd", b"psk", b"shared-key", b"contrase", b"wachtwoord", b"senha", b"clave",
+            b"salasana", b"adgangskode", b"heslo", b"jelsz", b"lozinka", b"parola", b"kata-sandi",
         ),
         group=1,
         accept=_said_password,
@@ -291,11 +325,18 @@ ROWS: tuple[Pattern, ...] = (
             r"(?:(?:(?i:as|is|are|<-+|\u2190)[ \t](?:(?i:my|the|your|our|his|her|its|their|a|an"
             r"|that(?:'|\u2019)?s|this is)[ \t]){1,3}"
             r"|\((?i:the|my|our|your|his|her)[ \t]"
+            r"|(?i:an?[ ](?:very )?(?:good|strong|weak|bad|secure|safe|decent))[ ]"
+            r"|(?i:when|if|once|where)[ ](?:[a-z']{1,12}[ ]){1,3}(?:ask|prompt)[a-z]{0,3}"
+            r"(?:[ ]you|[ ]me)?[ ]for[ ](?:(?:the|a|your|my|its)[ ])?"
             r"|[(\u2014\u2013\-,][ \t]?(?i:(?:that|it)(?:'|\u2019)?s|this is|that is)[ \t]"
-            r"(?:(?i:my|the|your|our|his|her|its|their)[ \t])?)(?i:[a-z]{1,12}[ \t]){0,2}"
+            r"(?:(?i:my|the|your|our|his|her|its|their)[ \t])?)(?i:[a-z\-]{1,12}[ \t]){0,2}"
             rf"{_WHAT}|(?i:as)[ \t]{_WHAT})(?![A-Za-z0-9_])"
         ),
-        words=(b"password", b"passphrase", b"passcode", b"key", b"token", b"secret"),
+        words=(
+            b"password", b"passphrase", b"passcode", b"key", b"token", b"secret",
+            b"verification-co", b"security-code", b"login-code", b"one-time-code",
+            b"access-code", b"confirmation-co", b"0fa-code", b"otp-code",
+        ),
         search=_said_before,
         uncounted=True,
         lead=_SAYING,

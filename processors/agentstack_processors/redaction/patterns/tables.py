@@ -219,6 +219,10 @@ def _is_base64(value: str) -> bool:
         return False
 
 
+_VALUE_COLUMNS = (
+    "value", "option-value", "config-value", '"value', "`value",
+)  # fmt: skip
+
 ROWS: tuple[Pattern, ...] = (
     Pattern(
         "SECRET",
@@ -257,6 +261,29 @@ ROWS: tuple[Pattern, ...] = (
         words=(b"insert-into",),
         search=_inserted_unnamed,
         whole=True,
+    ),
+    Pattern(
+        "PASSWORD",  # UPDATE settings SET value = '…' WHERE name = 'smtp_password'
+        re.compile(
+            r"(?i:set)[ ][\"`\[]?(?i:(?:option_|config_)?value)[\"`\]]?[ ]?=[ ]?N?'([^'\s]{4,256})'"
+            r"[^;\n]{0,80}?(?i:where)[^;\n]{0,60}?=[ ]?N?'[^'\n]{0,40}"
+            r"(?i:pass|pwd|secret|token|key)[^'\n]{0,12}'"
+        ),
+        words=tuple(f"set-{name}".encode() for name in _VALUE_COLUMNS),
+        group=1,
+        accept=lambda match: not nobodys.is_dull(match[1]),
+        search=at_words,
+    ),
+    Pattern(
+        "PASSWORD",  # WITH PASSWORD = N'…'; SET PASSWORD FOR 'root'@'localhost' = '…'
+        re.compile(
+            r"(?i:password)(?:[ ]?=[ ]?N|[ ](?i:for)[ ][\"'`][^\s=;]{1,80}[ ]?(?:=|(?i:to))[ ]?"
+            r"(?i:password\()?)[\"']([^\s\"'\n]{4,128})[\"']"
+        ),
+        words=(b"password",),
+        group=1,
+        accept=lambda match: not nobodys.is_dull(match[1]),
+        search=at_words,
     ),
     Pattern(
         "SECRET",

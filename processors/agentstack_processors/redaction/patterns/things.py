@@ -70,7 +70,9 @@ def is_column(value: str) -> bool:
 
 
 _PASSED = re.compile(r"(?i:pass)(?![A-Za-z])(?!.*=)")
-_TEST = re.compile(r"(?:tests?[_/.]|Test[A-Z]|Benchmark[A-Z]|Example[A-Z]|.*/.*\.[a-z]{2,4}\Z)")
+_TEST = re.compile(
+    r"(?:tests?[_/.]|(?:.*/)?Test[A-Z]|Benchmark[A-Z]|Example[A-Z]|.*/.*\.[a-z]{2,4}\Z)"
+)
 _STEP = re.compile(r"(?i:passe?) #?[0-9]{1,2}(?: of [0-9]{1,2})?[ \t]{0,2}[:\-\u2013\u2014]")
 _NUMBERED = re.compile(r"(?:[A-Z][a-z]+){2,}[0-9]{1,3}\Z")  # CheckStyle10
 # What lets somebody in without a secret, and what goes over a text.

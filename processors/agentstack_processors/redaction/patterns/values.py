@@ -17,7 +17,11 @@ _HAS_LETTER = re.compile(r"[A-Za-z]")
 _HAS_SIGN = re.compile(r"[!@#$%^&*~?+]")
 _SIGN_INSIDE = re.compile(r"[A-Za-z][!#$%^&*~?+=][A-Za-z]")
 _CODE = re.compile(r"[A-Za-z_][\w]*(?:(?:\.|::|->)[A-Za-z_]\w*)+\Z")
-_DOTTED = re.compile(r"[A-Z][a-z]{2,}\.[A-Za-z][a-z]{2,}[0-9]{1,4}\Z")  # `Otter.Maple42`
+_DOTTED = re.compile(  # `Otter.Maple42`, `otter.Maple42`, `Otter.7`; `L1brary.Card`
+    r"[A-Z][a-z]{2,}\.[A-Za-z][a-z]{2,}[0-9]{1,4}\Z"
+    r"|(?!models|types|schemas?)[a-z]{4,}\.(?!Int|Float|Sha|Utf|Base|Draft)[A-Z][a-z]{2,}[0-9]{1,4}\Z"
+    r"|[A-Z][a-z]{0,2}[0134][a-z]{2,}\.[A-Za-z]{3,}\Z"
+)
 _IN_CODE = re.compile(r"[.:\->]+")
 _WORDY = re.compile(
     r"[a-z]+(?:[_\-][a-z]+)*\Z|[a-z]+(?:[A-Z][a-z]+)+\Z|_{0,2}[A-Z][a-z]+(?:[A-Z][a-z]+)*\Z"
@@ -96,6 +100,14 @@ def is_odd_case(value: str) -> bool:
     return signed or (value.isalpha() and _NAMES.match(value) is None)
 
 
+_CLUSTER = re.compile(r"\b(?:[a-z]?[b-df-hj-np-tv-z]{3,}[a-z]?|[aeiou]?q[^u ][a-z]*)\b")
+
+
+def unspeakable(words: str) -> list[str]:
+    """Words of four letters that hardly are any: three consonants in a row, or none else."""
+    return _CLUSTER.findall(words)
+
+
 def is_two_words(value: str) -> bool:
     """Two words in one, as nobody writes who means what they say: `thunderBamboo`."""
     return _TWO_WORDS.match(value) is not None and are_chosen(_HUMP.sub(" ", value).lower())
@@ -111,9 +123,14 @@ _STATES = re.compile(
 )
 
 
+_HYPHENED = re.compile(r"[a-z]{3,12}(?:-[a-z]{1,12}){1,6}\Z")  # elephant-trunk
+
+
 def is_said_outright(value: str) -> bool:
     """Letters alone, in the place of a password in quotes: `hunterhunter`, not `encrypted`."""
-    if len(value) < 8 or not value.isascii() or not value.isalpha() or value.isupper():
+    if len(value) < 8 or not value.isascii() or value.isupper():
+        return False
+    if not value.isalpha() and _HYPHENED.match(value) is None:
         return False
     return are_chosen(value.lower()) and _STATES.match(value) is None and not nobodys.is_dull(value)
 
@@ -125,6 +142,19 @@ def is_mixed(value: str) -> bool:
     if has_digit(value) or _HAS_SIGN.search(value):
         return True
     return value[1:] != value[1:].lower() and len(value) >= 8 and not _is_wordy(value)
+
+
+_LEET = re.compile(
+    r"(?:\A|[^A-Za-z0-9])[A-Za-z]+(?:[013457@$]{1,2}[A-Za-z]+)+(?<=[A-Za-z0-9@$]{4})"
+)
+
+
+def is_leet(value: str) -> bool:
+    """A word in which digits stand for letters: `adm1n`, `w00l`, `s3rver-room`.
+
+    Names of things have them too (`log4j`), so that the word before has to say what it is.
+    """
+    return len(value) >= 6 and _LEET.search(value) is not None and not value.isupper()
 
 
 def is_numbered(value: str) -> bool:

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Credentials as people hand them over: in words, mails, tickets, prompts, commands, code."""
+
+from __future__ import annotations
+
+import pytest
+from agentstack_processors.redaction import Redactor
+from agentstack_processors.redaction.aliases import group
+from agentstack_processors.redaction.patterns import plain, values
+
+from tests.fakes.planted_secrets import TRACE_FIELDS
+
+_REDACTOR = Redactor()
+_PASSWORD = "Falcon" + "68#kit"
+_LEET = "s3rver-" + "r00m"
+_HEX = "0a1b2c3d4e5f6071" * 2
+
+
+def _secrets(text: str) -> list[str]:
+    found = [each for each in _REDACTOR.find(text) if group(each.type) == "SECRET"]
+    return [text[each.start : each.end] for each in found]
+
+
+def _suspected(text: str) -> bool:
+    return _REDACTOR.suspicious(TRACE_FIELDS["attribute"](text).SerializeToString())
+
+
+_SAID = {
+    "my password is {}": "bluebird",
+    "His password was {} \u2014 I've forced a reset.": "bluebird",
+    "remember that my laptop passcode is {}": "catsanddogs",
+    "I set the password to {} for now": "spring-meadow",
+    'The password is "{}".': "hunter",
+    "pw for the box: {}": _LEET,
+    "username deploy, pw {}": "kettle-drum-41",
+    "zip is encrypted, pw={}": "infected" + "!",
+    "BIOS password {}, then F10": "dell-" + "adm1n",
+    "ssh admin@nas, pass {}": "syn0" + "logy",
+    "My password {} stopped working": "tottenham" + "61",
+    "login jkowalski password {}": "haslo." + "Krakow88",
+    "when prompted for the password type {}": _PASSWORD,
+    "I changed the root password from {} to another": "toor" + "2019",
+    'Use "{}" when it asks for the vault passphrase.': "openSesame" + "42",
+    'Is "{}" a good password?': "liverpool" + "1892",
+    "Use {} as your one-time passcode to sign in.": "620174",
+    "G-{} is your Google verification code.": "482913",
+    "Zoom link below, passcode is {}": "441902",
+    "my pin's {} dont tell": "4471",
+    "Der PIN f\u00fcr die Alarmanlage ist {}.": "5582",
+    "gate code #{}": "4512",
+    "The combination to the server cage is {}.": "38-12-05",
+    "Recovery codes:\n- {}\n\nKeep them.": "4f9a-22bc",
+    "the passphrase is {}, all small": "correct horse battery staple",
+    "Please use the following password to proceed to installation:\n\n{}\n": _HEX,
+    'Enter new password for user "app": {}': "fresh." + "Lettuce1",
+    "Enter passphrase for key '/home/bob/.ssh/id_rsa': {}": "plaid-" + "w00l",
+    "type into [password] the text \"{}\" and go": "mang0-" + "lassi",
+    "salasana on {}": "Sauna-" + "100",
+    "heslo: {}": "Knedlik" + "99",
+    "lol the account is still admin/{}": "admin" + "123",
+    '{{"a": "root\\/{} is it"}}': "Hunter22" + "!x",
+    "SSID AcmeGuest / key {}": "Tulips4" + "all",
+    "bob@acme.io:{} works on the portal": "hello.Moto" + "2x!",
+    "activation key {}": "-".join(["X4K9P", "QQ72M", "LL0VB", "8TRWZ", "3HN5C"]),
+    "BitLocker {}": "-".join(["563453", "253121", "011000", "459338", "495385", "732424", "073370",
+                              "356004"]),
+    "secret key: {}": "KRSX G5CT MVRX EZLU",
+    "app password is {}": "xkzq wvut " + "rlmn poab",
+}  # fmt: skip
+_WRITTEN = {
+    "keytool -importkeystore -srcstorepass {} -deststore b.jks": "changeit" + "99x",
+    "ftp> user upload {}\n230 ok": "up10ad" + "-me",
+    "ftp -n host <<EOF\nuser bob {}\nEOF": "up10ad" + "-me",
+    'nmcli dev wifi connect "Cafe" password "{}"': "espresso-doppio",
+    "mosquitto_pub -h broker -u s1 -P {} -t a": "temp3" + "rature",
+    "rabbitmqctl add_user worker {}": "c4rrots" + "-only",
+    "enable secret {}": "C1sco" + "!Edge",
+    "snmp-server community {} RW": "r34d" + "Wr1te",
+    "openssl passwd -1 {}": "Fl0wer" + "Pot",
+    'psk="{}"': "raspberry tart 12",
+    '["sshpass", "-p", "{}", "ssh"]': "py-ssh" + "p4ss",
+    "['mysqldump', '-uroot', '-p{}', 'a']": "dumpl1ng" + "9",
+    "owm = OWM('{}')": _HEX,
+    'Client("AC' + _HEX + '", "{}")': _HEX[::-1],
+    'new PDO("mysql:host=h", "blog", "{}")': "bl0g-" + "p0sts",
+    'AES.new(b"{}", AES.MODE_CBC)': "Sixteen byte " + "key",
+    "define('DB_PASSWORD', '{}');": "elephant-trunk",
+    "define('AUTH_KEY', '{}');": "t:v-}8Qz~w?3#Kd|" + "p0R[s+e`uY6@N!c^",
+    "let pwd = `{}`;": "ferret-in-a-hat",
+    'ftp.login("upload", "{}")': "u9load" + "!",
+    "SESSION_SECRET={}\n": "keyboard-cat-on-roof-77",
+    "UPDATE settings SET value = '{}' WHERE name = 'smtp_password'": "gl4ss-" + "onion",
+    "SET PASSWORD FOR 'root'@'localhost' = '{}';": "n3wRoot" + "!",
+    "CREATE LOGIN crm WITH PASSWORD = N'{}';": "Kr1sp-" + "Apple",
+    "app key {}": _HEX,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "secret"), [*_SAID.items(), *_WRITTEN.items()])
+def test_what_is_handed_over_is_found_and_asked_for(text, secret):
+    said = text.format(secret)
+    assert secret in _secrets(said)
+    assert _suspected(said)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["my password is not working", "The password is required.", "my password is correct",
+     "Her password is stored in the vault.", "our password is case-sensitive.",
+     "reset my password to something simple.", "my password is wrong!",
+     "the admin password is rotated; the root password is disabled, the db password is hashed",
+     'the password is "required"', "my password is expired, please help",
+     "PASS: internal/auth/TestToken_Expired (0.03s)", "password is 12 characters long",
+     "the passphrase is used only once, never stored", "the password was changed in 2024",
+     "git@github.com:acme/web2.git", "scp a.txt bob@host.example.org:backup2024.tar",
+     "connect bob@host.example.org:5432", "a combination of 2-3 items",
+     "backup codes: see the safe", "enable secret sharing", "the wifi key feature is roaming",
+     "admin/users2", "root/admin", "my password manager", "password from 8 to 64 characters",
+     "when it asks for the password", "UPDATE settings SET value = '30' WHERE name = 'timeout'",
+     'a senha do usu\u00e1rio "recepcao2" expirou', "ftp://files.example.org/user/list",
+     "is bcrypt a good password hash?", "Passwort vergessen? heslo je chybn\u00e9",
+     "pw: see the vault", 'new PDO($dsn, "blog", $password)', "AES.new(key, AES.MODE_GCM)"],
+)  # fmt: skip
+def test_what_is_only_said_about_passwords_stays(text):
+    assert _secrets(text) == []
+
+
+def test_words_with_digits_for_letters_are_told_from_names():
+    assert all(map(values.is_leet, ("adm1nistrator", "dell-adm1n")))
+    assert not any(map(values.is_leet, ("base64", "utf8mb4", "x86", "HTTP2", "step-12")))
+
+
+def test_a_word_is_no_password_where_passwords_are_said_to_be_so():
+    assert plain.is_word_alone("bluebird", quoted=False)
+    assert not plain.is_word_alone("encrypted", quoted=False)
+    assert not plain.is_word_alone("your_password", quoted=True)
