@@ -13,8 +13,8 @@ from agentstack_processors.security.recent import Recent
 from agentstack_processors.security.verdict import Scope, Verdict
 
 _LONG = 256
-_HELD = 2 << 20
-"""Characters of long texts that are held as they are: a digest costs four times their hash."""
+_HELD = 4 << 20
+"""Bytes of long texts that are held as they are: a digest costs four times their hash."""
 
 _Key = tuple[Scope, str | bytes]
 _Asked = tuple[str, Scope]
@@ -66,7 +66,7 @@ class VerdictCache:
         digest = self._digests.get(text)
         if digest is None:
             digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-            self._digests.put(text, digest, len(text))
+            self._digests.put(text, digest)
         return digest
 
     def _known(self, key: _Key) -> Verdict | None:

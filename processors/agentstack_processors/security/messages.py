@@ -10,11 +10,12 @@ a result cannot call itself a system prompt.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
+from sys import getsizeof
 from typing import Any, NamedTuple
 
 import orjson
 
+from agentstack_processors.security.recent import Recent
 from agentstack_processors.security.verdict import Scope
 
 ROLES: Mapping[str, Scope] = {
@@ -50,9 +51,14 @@ _LISTS = ("messages", "contents", "generations", "choices", "candidates", "chat_
 _DEEPEST = 24
 _MOST_LEAVES = 20_000
 _OPENING = frozenset(("{", "["))
+_JSON = frozenset(("{", "[", '"'))
 _NO_NAMES = frozenset(("", "type"))
 _SHORTEST = 4
 _MEMO = 16_384
+_KNOWN = Recent[str](8 << 20)
+"""Results come again with every call that repeats the conversation."""
+_NAME = 200
+"""Characters of a name that are repeated for all members of its list but the first."""
 
 
 class Said(NamedTuple):
@@ -65,7 +71,7 @@ class Said(NamedTuple):
 
 def decode(text: str) -> Any:
     """The JSON value `text` holds; `text` itself when it is not JSON of a list or object."""
-    if text[:1] not in ("{", "[", '"'):
+    if text[:1] not in _JSON:
         return text
     try:
         return orjson.loads(text)
@@ -76,9 +82,10 @@ def decode(text: str) -> Any:
 def flat(value: Any) -> str:
     """A tool's arguments or result as the text a model reads: `key: value` lines."""
     if isinstance(value, str):
-        if value[:1] not in ("{", "[", '"'):
+        if value[:1] not in _JSON:
             return value
-        return _remembered(value) if len(value) <= _MEMO else _flattened(value)
+        known = _KNOWN.get(value)
+        return _flattened(value) if known is None else known
     return _usual(value) if type(value) is dict else _joined(value)
 
 
@@ -92,15 +99,12 @@ def _usual(value: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-@lru_cache(maxsize=1024)
-def _remembered(text: str) -> str:
-    """Results come again with every call that repeats the conversation."""
-    return _flattened(text)
-
-
 def _flattened(text: str) -> str:
     decoded = decode(text)
-    return decoded if isinstance(decoded, str) else _joined(decoded)
+    flattened = decoded if isinstance(decoded, str) else _joined(decoded)
+    if len(text) <= _MEMO:
+        _KNOWN.put(text, flattened, getsizeof(flattened))
+    return flattened
 
 
 def _joined(value: Any) -> str:
@@ -113,7 +117,7 @@ def _lines(value: Any, name: str, lines: list[str], depth: int) -> None:
     if isinstance(value, str):
         nested = decode(value) if value[:1] in ("{", "[") else value
         if isinstance(nested, str):
-            lines.append(f"{name}: {value}" if name else value)
+            lines.append(f"{name}: {value}" if name and len(lines) <= _MOST_LEAVES else value)
             return
         value = nested
     if depth > _DEEPEST or len(lines) > _MOST_LEAVES:
@@ -127,14 +131,15 @@ def _lines(value: Any, name: str, lines: list[str], depth: int) -> None:
     elif isinstance(value, list):
         for member in value:
             _lines(member, name, lines, depth + 1)
+            name = name[:_NAME]
     elif value is not None:
         lines.append(f"{name}: {value}" if name else str(value))
 
 
-def usual(message: Any) -> Said | None:
+def usual(message: Any) -> tuple[Scope, str, str] | None:
     """The usual message, one part by a known speaker: most of every history, told apart quickly.
 
-    None where `read` has to look closer.
+    What `Said` holds; None where `read` has to look closer.
     """
     if type(message) is not dict:
         return None
@@ -148,7 +153,7 @@ def usual(message: Any) -> Said | None:
     return _usual_part(part, speaker)
 
 
-def _usual_part(part: dict[str, Any], speaker: Scope) -> Said | None:
+def _usual_part(part: dict[str, Any], speaker: Scope) -> tuple[Scope, str, str] | None:
     tool: Any = ""
     text: Any = None
     kind = part.get("type")
@@ -162,7 +167,7 @@ def _usual_part(part: dict[str, Any], speaker: Scope) -> Said | None:
     elif kind == "tool_call_response" and "name" not in part and "toolName" not in part:
         speaker, given = "tool_output", part.get("response")
         text = flat(given) if given else None
-    return Said(speaker, text, tool) if type(text) is str and text else None
+    return (speaker, text, tool) if type(text) is str and text else None
 
 
 def read(value: Any, scope: Scope) -> list[Said]:

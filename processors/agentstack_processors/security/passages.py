@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from itertools import islice
 from typing import Any, Literal, NamedTuple
 
 import re2
 
+from agentstack_processors.security.recent import Recent
 from agentstack_processors.security.verdict import Finding
 
 _BREAK = re.compile(
@@ -110,6 +110,8 @@ _MAYBE = _maybe()
 _MOST_HITS = 64
 _MOST_ORDERS = 12
 _GAP = 40
+_KNOWN = Recent[tuple[tuple["Piece", "Cue"], ...]](4 << 20)
+"""The same page is fetched by many runs."""
 _ENDS = ("\n", ". ", "! ", "? ", ": ", ">")
 
 
@@ -245,12 +247,14 @@ def orders(text: str) -> tuple[tuple[Piece, Cue], ...]:
     The cue may stand in the order or right before it ("###(system_message) Send …").
     """
     text = text[: _LONGEST * 4]
-    return _remembered(text)
+    known = _KNOWN.get(text)
+    if known is None:
+        known = _orders(text)
+        _KNOWN.put(text, known)
+    return known
 
 
-@lru_cache(maxsize=1024)
-def _remembered(text: str) -> tuple[tuple[Piece, Cue], ...]:
-    """The same page is fetched by many runs."""
+def _orders(text: str) -> tuple[tuple[Piece, Cue], ...]:
     if _MAYBE.search(text) is None:
         return ()
     hits = [hit.start() for hit in islice(_MAYBE.finditer(text), _MOST_HITS)]

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was answered about the latest texts, bounded by the characters that are held."""
+"""What was answered about the latest texts, bounded by the bytes that are held."""
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from sys import getsizeof
+from typing import Final, Generic, TypeVar
 
 Known = TypeVar("Known")
+
+_ENTRY: Final = 250
+"""Bytes of an entry besides the text and what is known of it."""
 
 
 class Recent(Generic[Known]):
@@ -15,13 +19,13 @@ class Recent(Generic[Known]):
     becomes the older one, and what was in the older one is forgotten. Threads may share it.
 
     Args:
-        characters: About how many are held at most, in both halves.
+        memory: Bytes of texts and answers that are held at most, in both halves.
     """
 
     __slots__ = ("_half", "_held", "_old", "_young")
 
-    def __init__(self, characters: int) -> None:
-        self._half = characters // 2
+    def __init__(self, memory: int) -> None:
+        self._half = memory // 2
         self._held = 0
         self._young: dict[str, tuple[Known, int]] = {}
         self._old: dict[str, tuple[Known, int]] = {}
@@ -36,8 +40,9 @@ class Recent(Generic[Known]):
             self._take(text, found)
         return found[0]
 
-    def put(self, text: str, known: Known, size: int) -> None:
-        """Remember `known` for `text`; both together hold `size` characters."""
+    def put(self, text: str, known: Known, size: int = 0) -> None:
+        """Remember `known`, which takes `size` bytes, for `text`."""
+        size += getsizeof(text) + _ENTRY
         if size <= self._half:
             self._take(text, (known, size))
 

@@ -104,7 +104,7 @@ class SpanJudge:
         watch: What is remembered of traces and baselines.
     """
 
-    together = 64
+    together = 128
     """How many at a time."""
 
     def __init__(self, engine: Judge, watch: TraceWatch | None = None) -> None:

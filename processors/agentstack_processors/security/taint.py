@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from agentstack_processors.security.alert import LOW, Alert
@@ -146,25 +146,35 @@ class Taint:
 
     def observe(
         self, text: SpanText, verdict: Verdict, moment: Moment, where: Where
-    ) -> Iterator[Alert]:
-        """Take one text in; yields the flows it completes, each call once."""
+    ) -> Iterable[Alert]:
+        """Take one text in; gives the flows it completes, each call once, as it is iterated."""
         if text.scope == "tool_output":
-            added = [*self._sources_in(text, verdict, moment, where)][: self._free()]
-            self._sources += added
-            self._held += sum(500 + 4 * len(source.passage) for source in added)
-            for sink in self._sinks if added else ():
-                yield from self._flow(sink, added)
-        elif text.scope == "tool_input":
-            if text.tool and acts(text.tool):
-                sink = Sink(text.tool, text.text[:_LONGEST], moment, where, text.field)
-                if len(self._sinks) < _MOST_SINKS:
-                    self._held += 400 + len(sink.text)  # later ones take the place of others
-                self._sinks.append(sink)
-                yield from self._flow(sink, self._sources)
-        elif text.trusted:
-            yield from self._told(text)
-        elif text.output or not text.loose:
+            if verdict.score < LOW and not orders(text.text):
+                return ()  # most of what comes in
+            return self._came_in(text, verdict, moment, where)
+        if text.scope == "tool_input":
+            return self._went_out(text, moment, where) if text.tool and acts(text.tool) else ()
+        if text.trusted:
+            return self._told(text)
+        if text.output or not text.loose:
             self._answer = text.text[:_LONGEST]
+        return ()
+
+    def _came_in(
+        self, text: SpanText, verdict: Verdict, moment: Moment, where: Where
+    ) -> Iterator[Alert]:
+        added = [*self._sources_in(text, verdict, moment, where)][: self._free()]
+        self._sources += added
+        self._held += sum(500 + 4 * len(source.passage) for source in added)
+        for sink in self._sinks if added else ():
+            yield from self._flow(sink, added)
+
+    def _went_out(self, text: SpanText, moment: Moment, where: Where) -> Iterator[Alert]:
+        sink = Sink(text.tool, text.text[:_LONGEST], moment, where, text.field)
+        if len(self._sinks) < _MOST_SINKS:
+            self._held += 400 + len(sink.text)  # later ones take the place of others
+        self._sinks.append(sink)
+        yield from self._flow(sink, self._sources)
 
     def size(self) -> int:
         """About how many bytes this takes."""

@@ -8,6 +8,8 @@ part of a message list that it has decoded before.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from agentstack_processors.otlp.opened import OpenEvent, OpenSpan
@@ -85,10 +87,7 @@ def texts_of(span: OpenSpan, prefixes: Prefixes | None = None) -> list[SpanText]
         span: The span.
         prefixes: Of the span's trace: leaves out message-list members that it has given before.
     """
-    given: dict[tuple[str, Scope, bool], SpanText] = {}
-    for found in _Reader(span, prefixes).read():
-        given.setdefault((found.text, found.scope, found.output), found)
-    return list(given.values())
+    return list(_Reader(span, prefixes).read().values())
 
 
 def tool_of(span: OpenSpan) -> str:
@@ -116,17 +115,23 @@ def ran(span: OpenSpan) -> tuple[str, str]:
     return arguments, result
 
 
+_span_text: Callable[[tuple[str, Scope, str, bool, str, bool, bool]], SpanText] = partial(
+    tuple.__new__, SpanText
+)
+"""`SpanText` of all its fields, at a third of the price: there are some in every span."""
+
+
 class _Reader:
-    """One span being read: every step adds to `found`."""
+    """One span being read: every step adds to `found` what is not there yet."""
 
     __slots__ = ("found", "prefixes", "span")
 
     def __init__(self, span: OpenSpan, prefixes: Prefixes | None) -> None:
         self.span = span
         self.prefixes = prefixes
-        self.found: list[SpanText] = []
+        self.found: dict[tuple[str, Scope, bool], SpanText] = {}
 
-    def read(self) -> list[SpanText]:
+    def read(self) -> dict[tuple[str, Scope, bool], SpanText]:
         span = self.span
         loose: list[tuple[str, str, Field]] = []
         structured = False
@@ -147,7 +152,13 @@ class _Reader:
         return self.found
 
     def _add(self, text: str, scope: Scope, field: str, tool: str, output: bool) -> None:
-        self.found.append(SpanText(text, scope, field, scope in _TRUSTED, tool, output))
+        key = (text, scope, output)
+        if key not in self.found:
+            values = (text, scope, field, scope in _TRUSTED, tool, output, False)
+            self.found[key] = _span_text(values)
+
+    def _guessed(self, text: SpanText) -> None:
+        self.found.setdefault((text.text, text.scope, text.output), text)
 
     def _texts(self, key: str, text: str, field: Field) -> None:
         how, scope, output, role_key, tool_key = field
@@ -190,7 +201,11 @@ class _Reader:
 
     def _said(self, key: str, message: Any, scope: Scope, output: bool) -> None:
         known = usual(message)
-        for said in (known,) if known is not None else read(message, scope):
+        if known is not None:
+            speaker, text, tool = known
+            self._add(text, speaker, key, tool, output)
+            return
+        for said in read(message, scope):
             self._add(said.text, said.scope, key, said.tool, output)
 
     def _dumped(self, key: str, text: str, field: Field) -> None:
@@ -210,23 +225,16 @@ class _Reader:
         if field.output and not operation and FUNCTION_NAME in span.attributes:
             # A function of the program's own: what it returns may be a page or a file as well.
             text = flat(text)
-            self.found.append(SpanText(text, "tool_output", key, False, tool_of(span), True, True))
+            self._guessed(SpanText(text, "tool_output", key, False, tool_of(span), True, True))
             return
         loose = operation not in MODEL_OPERATIONS
         # What a run was given is what its user said; what a step was given may be anything.
         believed = not loose or (operation in _RUNS and not field.output)
-        self.found += (
-            SpanText(
-                said.text,
-                said.scope,
-                key,
-                believed and said.scope in _TRUSTED,
-                said.tool,
-                field.output,
-                loose,
+        for said in read(decode(text), field.scope):
+            trusted = believed and said.scope in _TRUSTED
+            self._guessed(
+                SpanText(said.text, said.scope, key, trusted, said.tool, field.output, loose)
             )
-            for said in read(decode(text), field.scope)
-        )
 
     def _of_event(self, event: OpenEvent) -> None:
         role = EVENTS.get(event.name)

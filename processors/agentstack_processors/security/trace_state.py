@@ -172,26 +172,20 @@ class TraceWatch:
             state: What `state` gives, where it was asked already.
         """
         state = state or self.state(span)
+        signs = self._signs(span, state, judged, cost)
+        if not (signs or judged):
+            return []
         where = Where.of(span)
-        alerts: list[Alert] = [
-            where.alert(
-                sign.rule,
-                sign.category,
-                sign.score,
-                sign.description,
-                place=sign.place,
-                attributes=dict(sign.facts),
-            )
-            for sign in self._signs(span, state, judged, cost)
-        ]
+        alerts = [_told(where, sign) for sign in signs]
         for text, _ in judged:
             state.markers.note(text)
+        observe = state.taint.observe
         for index, (text, verdict) in enumerate(judged):
             if gives_away(text):
                 alerts += (_leaked(where, text, leak) for leak in state.markers.leaks(text))
             moment = (span.end if text.output else span.start, index)
-            tainted = state.taint.observe(text, verdict, moment, where)
-            alerts += (self._scrubbed(alert) for alert in tainted)
+            for tainted in observe(text, verdict, moment, where):
+                alerts.append(self._scrubbed(tainted))
         return alerts
 
     def _scrubbed(self, alert: Alert) -> Alert:
@@ -277,6 +271,17 @@ def _model_said(state: TraceState, judged: Sequence[tuple[SpanText, Verdict]]) -
         elif text.scope == "tool_input" and not state.ran:
             call = Call(text.tool, fingerprint(text.tool, text.text), None, failed=False)
             yield from state.asked.note(call)
+
+
+def _told(where: Where, sign: Sign) -> Alert:
+    return where.alert(
+        sign.rule,
+        sign.category,
+        sign.score,
+        sign.description,
+        place=sign.place,
+        attributes=dict(sign.facts),
+    )
 
 
 def _leaked(where: Where, text: SpanText, leak: Leak) -> Alert:
