@@ -42,7 +42,8 @@ _ALNUM = _LETTERS_ONLY | frozenset(b"0123456789")
 _A_LETTER = next(iter(sre.parse("[A-Za-z]")))
 # What stands before the first byte of a string of OTLP: its tag and its length, which may be a
 # letter; and what ends like one in the text and is an escape.
-BEGIN = r"\A|[\n\x12\x1a\x22*:b][\x80-\xff]{0,4}[\x00-\x7f]|\\[bfnrt\x22'/]|\\u[0-9a-fA-F]{4}"
+# (An escape that ends like what it stands for is no begin: what may stand before may end so.)
+BEGIN = r"\A|[\n\x12\x1a\x22*:b][\x80-\xff]{0,4}[\x00-\x7f]|\\[bfnrt]|\\u[0-9a-fA-F]{4}"
 
 
 def _is_word(char: str) -> bool:

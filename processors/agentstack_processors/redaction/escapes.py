@@ -14,8 +14,10 @@ from bisect import bisect_right
 
 # The backslash comes first so that the search may skip to it; the look-behind then demands the
 # first of a run, without which a megabyte of backslashes would be read a megabyte times.
-_ESCAPE = re.compile(r"\\(?<!\\\\)\\*(?:u([0-9a-fA-F]{4})|([bfnrt\"'/]))")
-_PLAIN = {"b": "\b", "f": "\f", "n": "\n", "r": "\n", "t": "\t"}
+_ESCAPE = re.compile(r"\\(?<!\\\\)\\*(?:u[0-9a-fA-F]{4}|[bfnrt\"'/])")
+_PLAIN = {"b": "\b", "f": "\f", "n": "\n", "r": "\n", "t": "\t", '"': '"', "'": "'", "/": "/"}
+_SEVERAL = re.compile(r"\\(?<!\\\\)\\+(?=u[0-9a-fA-F]{4}|[bfnrt\"'/])")
+_CODE = re.compile(r"\\u([0-9a-fA-F]{4})")
 # Escapes behind which the cheap questions (is there an "@"? are there digits?) cannot see.
 HIDING = re.compile(r"\\u00[2-7aA][0-9a-fA-F]|[0-9]\\+u20[0-2][0-9a-fA-F]")
 
@@ -30,7 +32,7 @@ class View:
     __slots__ = ("_of", "_original", "_starts", "text")
 
     def __init__(self, original: str) -> None:
-        self.text = _ESCAPE.sub(_meant, original)
+        self.text = meant(original)
         self._of = original
         self._starts: list[int] = []
         self._original: list[int] = []
@@ -58,7 +60,11 @@ class View:
         self._original.append(original)
 
 
-def _meant(match: re.Match[str]) -> str:
-    """The character that an escape stands for."""
-    code, letter = match.groups()
-    return chr(int(code, 16)) if code else _PLAIN.get(letter, letter)
+def meant(text: str) -> str:
+    """`text` with each escape, however many backslashes it has, as the character it stands for."""
+    if "\\\\" in text:
+        text = _SEVERAL.sub(r"\\", text)
+    for letter, plain in _PLAIN.items():
+        text = text.replace("\\" + letter, plain)
+    # Last: what a code stands for may be a backslash.
+    return _CODE.sub(lambda code: chr(int(code[1], 16)), text) if "\\u" in text else text

@@ -14,7 +14,7 @@ from typing import Protocol
 from agentstack_processors.otlp.wire import Malformed, fields
 from agentstack_processors.redaction.allowance import Allowance
 from agentstack_processors.redaction.arrays import scrub_array
-from agentstack_processors.redaction.escapes import HIDING, View
+from agentstack_processors.redaction.escapes import HIDING, meant
 from agentstack_processors.redaction.keys import names_a_secret
 from agentstack_processors.redaction.leaves import (
     ARRAY,
@@ -33,6 +33,7 @@ from agentstack_processors.redaction.scout import Scout
 BEFORE, _BEFORE_ESCAPED = 192, 960  # bytes before a place that any row looks at
 AFTER, _STEP = 320, 64  # bytes behind it; places in the first of them are judged with it
 _AFTER_NAME = 4352  # behind the name of a secret: values of cookies may be long and hold spaces
+_PER_QUESTION = 1024  # bytes that are read in the time in which a question is answered
 _LONGEST_RUN = 8192  # bytes; a token goes on to the next white space
 _OFTEN, _WIDEST = 256, 2048  # bytes between looks that are many, and read at once where they are
 _END_OF_RUN = re.compile(rb"[\s\"',;<>{}\[\]]")
@@ -102,6 +103,7 @@ class Judge:
         self._reading = Stride(_STEP)
         self._clean: set[str] = set()
         self._hidden = ((0, 0), False)
+        self._asked = ((0, 0), 0)
 
     @cached_property
     def _found(self) -> Leaves:
@@ -117,6 +119,12 @@ class Judge:
         if any(leaf.kind == OPAQUE for leaf in leaves):
             raise Malformed("a field that nobody knows")
         return (leaves[0].start, max(leaf.end for leaf in leaves)) if leaves else (start, start)
+
+    def asked_enough(self, low: int, high: int) -> bool:
+        """Whether so much was asked of a string by now that to read all of it costs no more."""
+        bounds, count = self._asked
+        self._asked = (low, high), count + 1 if bounds == (low, high) else 1
+        return self._asked[1] > 1 + (high - low) // _PER_QUESTION
 
     def changes(self, start: int, end: int) -> int | None:
         """None when what stands at a place has to be changed; else from where on to look again."""
@@ -156,7 +164,9 @@ class Judge:
         step = self._reading.at(start)
         low, high = self._window(max(start, leaf.start), leaf, step)
         if (
-            PART_VALUE.match(data, start) is not None
+            self.asked_enough(leaf.start, leaf.end)
+            or 2 * (high - low) >= leaf.end - leaf.start
+            or PART_VALUE.match(data, start) is not None
             or self._scout.whole(data, start)
             or (high < leaf.end and _goes_on(data, start, high))
         ):
@@ -186,7 +196,7 @@ class Judge:
             self._hidden = bounds, HIDING.search(whole.decode("latin-1")) is not None
         if not self._hidden[1]:
             return False
-        said = View(text).text
+        said = meant(text)
         return self._redactor.scrub(said) != said
 
     def _window(self, start: int, leaf: Leaf, step: int) -> tuple[int, int]:

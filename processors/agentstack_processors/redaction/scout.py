@@ -66,10 +66,11 @@ _NAMES = _NAME + r"(?:\x12|\\*[\x22'](?:[nrtbf\\" + _SPACE + r"]|u[0-9a-fA-F]{4}
 HIDING = r"\\u00(?:2[0-57-9a-fA-F]|3[0-9abdfABDF]|[4-7aA])|[0-9]\\+u20[0-2]"
 # Accounts: two letters, two check digits, at least eleven more (Norway).
 _ALONE = rf"(?:{BEGIN}|[\x00-\x2f\x3a-\x40\x5b-\x60\x7b-\xff])"
-_IBAN_HEAD = r"[A-Za-z]{2}[0-9]{2}(?:[ \-A-Za-z0-9]|[\xc2\xe2][\x80-\xbf]|\\+u)"
-_IBAN = (
+_IBAN_HEAD, _IBAN = (
     r"[A-Za-z]{2}[0-9]{2}"
-    r"(?:(?:[ \-]|[\xc2\xe2][\x80-\xbf]{1,2}|\\+u[0-9a-fA-F]{4}){0,2}[A-Za-z0-9]){11}"
+    r"(?:(?:[ \-]|[\xc2\xe2][\x80-\xbf]{1,2}|\\+u[0-9a-fA-F]{4}){0,2}[A-Za-z0-9])"
+    f"{{{more}}}"
+    for more in (3, 11)
 )
 
 # A number of seven digits, or of six in groups; no decimal fraction (0.1234567).

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from agentstack_processors.otlp.wire import Malformed
 from agentstack_processors.redaction import encodings
 from agentstack_processors.redaction.allowance import Allowance
-from agentstack_processors.redaction.escapes import View
+from agentstack_processors.redaction.escapes import meant
 from agentstack_processors.redaction.folding import TABLE
 from agentstack_processors.redaction.judging import (
     AFTER,
@@ -158,6 +158,8 @@ class Search:
         self._allowance.read(0)
         # Behind a string stands the next tag, which may be a letter: where it ends matters.
         low, high = (0, len(data)) if depth else self._judge.bounds(start, end)
+        if not depth and self._judge.asked_enough(low, high):
+            return True
         return (
             (part and goes_on(data, start, high))
             or (number and self._number_in_text(data, start, end, low, high, depth))
@@ -252,7 +254,7 @@ class Search:
 def _reading(data: bytes, low: int, high: int) -> Reading:
     """These bytes of one string, as rows see them."""
     text = data[low:high].decode("utf-8", "replace")
-    return Reading(View(text).text if "\\" in text else text)
+    return Reading(meant(text) if "\\" in text else text)
 
 
 def _finds(reading: Reading, rows: Sequence[Pattern]) -> bool:
