@@ -121,16 +121,17 @@ class _Wanted:
 
     def by(self, found: Bits) -> Iterator[int]:
         """The rules, by number, of which every group is among what was found."""
-        return numbers(self._wanted(found))
+        return numbers(self.wanted(found))
 
     def needed(self, possible: Bits) -> Bits:
         """What decides which rules are asked for, where at most so much is found."""
-        wanted, bits = self._wanted(possible), 0
+        wanted, bits = self.wanted(possible), 0
         for rank in range(self._ranks):
             bits |= wanted << self._first + rank * len(self.tried)
         return bits
 
-    def _wanted(self, found: Bits) -> Bits:
+    def wanted(self, found: Bits) -> Bits:
+        """The same rules, a bit for each number."""
         answered, wanted = found >> self._first | self._unasked, self._row
         for _ in range(self._ranks):
             wanted &= answered
@@ -193,13 +194,19 @@ class RuleSet:
         return [(self._text.tried[n], places, size) for n in self._text.by(found)], found
 
     def _asked_of(self, folded: bytes, pieces: Sequence[Place]) -> tuple[list[Asked], Bits]:
+        """Pieces overlap: where several in a row ask for a rule, that is one place to try it."""
         where: dict[int, list[Place]] = {}
-        everything = 0
-        for place in pieces:
-            found = self._gate.found(folded[slice(*place)])
+        begun: dict[int, int] = {}
+        everything = before = stop = 0
+        for start, end in (*pieces, (0, 0)):
+            found = self._gate.found(folded[start:end]) if end else 0
             everything |= found
-            for number in self._text.by(found):
-                _joined(where.setdefault(number, []), place)
+            wanted = self._text.wanted(found) if end else 0
+            for number in numbers(before & ~wanted):
+                where.setdefault(number, []).append((begun[number], stop))
+            for number in numbers(wanted & ~before):
+                begun[number] = start
+            before, stop = wanted, end
         return [
             (self._text.tried[number], places, sum(end - start for start, end in places))
             for number, places in sorted(where.items())
@@ -253,14 +260,6 @@ def _answers(asked: Iterable[tuple[Iterable[str], Bits]]) -> dict[str, Bits]:
         for each in group:
             answers[each] = answers.get(each, 0) | bits
     return answers
-
-
-def _joined(known: list[Place], place: Place) -> None:
-    """Add a place behind those that are known; two that touch become one."""
-    start, end = place
-    if known and known[-1][1] >= start:
-        start, _ = known.pop()
-    known.append((start, end))
 
 
 __all__ = ["Asked", "Hit", "RuleSet", "Tried"]

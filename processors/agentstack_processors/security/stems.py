@@ -9,12 +9,13 @@ where they could decide something.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import re2
 
 from agentstack_processors.security.automaton import BOUND, Bits, expression
+from agentstack_processors.security.words import KEY, NOTHING, Answer, Words
 
 REMEMBERED = 30_000
 """Words of which it is remembered what they answer; when it is more, it begins anew."""
@@ -29,30 +30,8 @@ _CUT = bytes(
 )
 """What texts are cut into words with: what is of no word is a gap, and all digits are alike, since
 numbers are never the same again. Stems with digits in them are looked for as phrases are."""
-_KEY = 3
-"""By so many letters it is known how long the stems are that begin so; few are shorter."""
-
 
 _Phrase = tuple[bytes, Bits, Any]
-
-
-class _Answer(NamedTuple):
-    """What a word says: the questions it answers, and the phrases it may be a part of.
-
-    Attributes:
-        bits: The questions.
-        phrases: Those of which it may be the longest word, and no other word is worth asking for.
-        first: Those of which it may be the longest word.
-        second: Those of which it may be the second longest.
-    """
-
-    bits: Bits
-    phrases: tuple[int, ...] = ()
-    first: tuple[int, ...] = ()
-    second: tuple[int, ...] = ()
-
-
-_NOTHING = _Answer(0)
 
 
 class Stems:
@@ -70,8 +49,8 @@ class Stems:
         needed: Callable[[Bits], Bits] = lambda possible: possible,
     ) -> None:
         self._needed = needed
-        self._words = _Words()
-        self._known: dict[bytes, _Answer] = {}
+        self._words = Words()
+        self._known: dict[bytes, Answer] = {}
         self._phrases: list[_Phrase] = []
         self._signs: list[_Phrase] = []
         self._of_signs: Bits = 0
@@ -84,16 +63,16 @@ class Stems:
             key = next(char for char in stem if not char.isascii())
             self._foreign.setdefault(key, []).append(_phrase(stem, bits))
         elif _is_word(stem):
-            self._words.add(stem.strip("|"), *_bounds(stem), _Answer(bits))
+            self._words.add(stem.strip("|"), *_bounds(stem), Answer(bits))
         elif words := _words_of(stem):
             number = len(self._phrases)
             self._phrases.append(_phrase(stem, bits))
             words.sort(key=lambda word: -len(word[0]))
-            if len(words) > 1 and len(words[1][0]) >= _KEY:  # "an" ends half of all words
-                self._words.add(*words[0], _Answer(0, first=(number,)))
-                self._words.add(*words[1], _Answer(0, second=(number,)))
+            if len(words) > 1 and len(words[1][0]) >= KEY:  # "an" ends half of all words
+                self._words.add(*words[0], Answer(0, first=(number,)))
+                self._words.add(*words[1], Answer(0, second=(number,)))
             else:
-                self._words.add(*words[0], _Answer(0, phrases=(number,)))
+                self._words.add(*words[0], Answer(0, phrases=(number,)))
         else:
             self._signs.append(_phrase(stem, bits))
             self._of_signs |= bits
@@ -102,28 +81,35 @@ class Stems:
         """What a folded text, UTF-8, answers, of that which matters."""
         answers, known = 0, self._known
         phrases, first, second = set[int](), set[int](), set[int]()
-        for word in set(data.translate(_CUT).split()):
-            answer = known.get(word)
-            if answer is None:
-                answer = self._new(word)
-            if answer is not _NOTHING:
-                answers |= answer[0]
-                phrases.update(answer[1])
-                first.update(answer[2])
-                second.update(answer[3])
+        words = set(data.translate(_CUT).split())
+        said = [*map(known.get, words)]
+        if None in said:
+            said += self._new([word for word in words if word not in known])
+        for answer in said:
+            if answer is None or answer is NOTHING:
+                continue
+            bits, alone, longest, longer = answer
+            answers |= bits
+            if alone:
+                phrases.update(alone)
+            if longest:
+                first.update(longest)
+            if longer:
+                second.update(longer)
         first &= second
         phrases |= first
         if not data.isascii():
             answers |= self._abroad(data)
         return self._with_phrases(answers, phrases, data)
 
-    def _new(self, word: bytes) -> _Answer:
-        answer = self._words.read(word)
-        if len(word) <= LONGEST:
-            if len(self._known) >= REMEMBERED:
-                self._known.clear()
-            self._known[word] = answer
-        return answer
+    def _new(self, words: Sequence[bytes]) -> list[Answer]:
+        answers = self._words.read(words)
+        for word, answer in zip(words, answers, strict=True):
+            if len(word) <= LONGEST:
+                if len(self._known) >= REMEMBERED:
+                    self._known.clear()
+                self._known[word] = answer
+        return answers
 
     def _with_phrases(self, answers: Bits, numbers: Iterable[int], data: bytes) -> Bits:
         """`answers`, and those of phrases of which the longest words are there."""
@@ -147,92 +133,6 @@ class Stems:
                 if literal in data and _as_bounded(exactly, data):
                     answers |= bits
         return answers
-
-
-class _Parts:
-    """Parts of words and what they say; from `_KEY` letters on found by their first or last.
-
-    Attributes:
-        said: By part.
-        sizes: By the first (or last) `_KEY` letters, how long parts are; of shorter ones, by all.
-    """
-
-    def __init__(self) -> None:
-        self.said: dict[bytes, _Answer] = {}
-        self.sizes: dict[bytes, tuple[int, ...]] = {}
-
-    def add(self, part: bytes, key: bytes, answer: _Answer) -> None:
-        known = self.said.get(part, _NOTHING)
-        self.said[part] = _Answer(
-            known.bits | answer.bits,
-            known.phrases + answer.phrases,
-            known.first + answer.first,
-            known.second + answer.second,
-        )
-        self.sizes[key] = tuple(sorted({*self.sizes.get(key, ()), len(part)}))
-
-
-class _Words:
-    """What a word says, by its beginning, its end and what is in it."""
-
-    def __init__(self) -> None:
-        self._begins, self._ends, self._inside = _Parts(), _Parts(), _Parts()
-        self._wholes = _Parts()
-        self._letters: list[bytes] = []
-        self._pairs: set[bytes] = set()
-
-    def add(self, word: str, begins: bool, ends: bool, answer: _Answer) -> None:
-        """`answer` for each word with this one in it, at its beginning or its end if so said."""
-        part = word.encode()
-        if begins:
-            (self._wholes if ends else self._begins).add(part, part[:_KEY], answer)
-        elif ends:
-            self._ends.add(part, part[-_KEY:], answer)
-        else:
-            self._inside.add(part, part[:_KEY], answer)
-            self._pairs.add(part[:2])
-            if len(part) == 1:
-                self._letters.append(part)
-
-    def read(self, word: bytes) -> _Answer:
-        """All that a word says."""
-        parts = [*_at_beginning(word, self._begins), *_at_end(word, self._ends)]
-        if word in self._wholes.said:
-            parts.append(self._wholes.said[word])
-        said, sizes, pairs = self._inside.said, self._inside.sizes, self._pairs
-        parts += [said[letter] for letter in self._letters if letter in word]
-        for at in range(len(word) - 1):
-            if (pair := word[at : at + 2]) in pairs:
-                if pair in said:
-                    parts.append(said[pair])
-                for size in sizes.get(word[at : at + _KEY], ()):
-                    if (part := word[at : at + size]) in said:
-                        parts.append(said[part])
-        return _together(parts) if parts else _NOTHING
-
-
-def _at_beginning(word: bytes, known: _Parts) -> Iterator[_Answer]:
-    for short in range(1, _KEY + 1):
-        for size in known.sizes.get(word[:short], ()):
-            if (part := word[:size]) in known.said:
-                yield known.said[part]
-
-
-def _at_end(word: bytes, known: _Parts) -> Iterator[_Answer]:
-    for short in range(1, _KEY + 1):
-        for size in known.sizes.get(word[-short:], ()):
-            if (part := word[-size:]) in known.said:
-                yield known.said[part]
-
-
-def _together(parts: Sequence[_Answer]) -> _Answer:
-    bits, phrases, first, second = 0, list[int](), list[int](), list[int]()
-    for part in parts:
-        bits |= part.bits
-        phrases += part.phrases
-        first += part.first
-        second += part.second
-    return _Answer(bits, tuple(phrases), tuple(first), tuple(second))
 
 
 def _as_bounded(exactly: Any, data: bytes) -> bool:

@@ -14,6 +14,7 @@ from agentstack_processors.security.normalise import fold
 from agentstack_processors.security.rules import Rule
 from agentstack_processors.security.ruleset import RuleSet
 from agentstack_processors.security.stems import REMEMBERED, Stems
+from agentstack_processors.security.words import Answer, Words
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -96,6 +97,40 @@ def test_both_ways_give_the_same_answer(parts: list[str]) -> None:
     for between in ("", " ", "é", "9"):
         data = between.join(parts).encode()
         assert gate.found(data) == gate.found(data, short=True)
+
+
+@given(
+    st.lists(st.text("abcno0_", min_size=1, max_size=9), min_size=1, max_size=40, unique=True),
+    st.lists(st.tuples(st.text("abcno0_", min_size=1, max_size=5), st.booleans(), st.booleans())),
+    st.booleans(),
+)
+def test_many_words_say_together_what_each_says_alone(
+    words: list[str], parts: list[tuple[str, bool, bool]], endless: bool
+) -> None:
+    known = Words()
+    for number, (part, begins, ends) in enumerate(parts):
+        known.add(part, begins, ends, Answer(1 << number, first=(number,)))
+    asked = [word.encode() for word in (*words, *(["abcno0" * 60] if endless else []))]
+    expected = [
+        {
+            number
+            for number, (part, begins, ends) in enumerate(parts)
+            if part.encode() in _ends_of(word, len(part), begins, ends)
+        }
+        for word in asked
+    ]
+    for answers in (known.read(asked), [known.read([word])[0] for word in asked]):
+        assert [{*answer.first} for answer in answers] == expected
+        assert [{*numbers(answer.bits)} for answer in answers] == expected
+
+
+def _ends_of(word: bytes, size: int, begins: bool, ends: bool) -> list[bytes]:
+    """The parts of a word of some size that may be asked for."""
+    if begins and ends:
+        return [word]
+    if begins or ends:
+        return [word[:size] if begins else word[-size:]]
+    return [word[at : at + size] for at in range(len(word))]
 
 
 def test_phrases_are_looked_for_only_where_they_matter() -> None:
