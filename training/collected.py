@@ -17,6 +17,21 @@ from training.corpora import Text
 
 FOLDER = Path(__file__).parent / "collected"
 
+FOR_THE_READER = frozenset(
+    f"written-{name}"
+    for name in (
+        *("about-assistants", "abroad-direct", "abroad-hidden", "agent-misuse", "agent-traffic"),
+        *("benign-abroad", "between-agents", "chat-everyday", "code-benign", "crafty"),
+        *("documents-abroad", "false-frames", "forced-words", "guarded-word", "hidden-code"),
+        *("hidden-mail", "hidden-web", "mails-and-tickets", "manuals", "pages-about-attacks"),
+        *("personas-unbound", "product-override", "prompt-thieves", "roleplay-requests"),
+        *("strict-requests", "system-prompts-ok", "task-hijack", "trigger-words"),
+    )
+)
+"""Sources that teach the second reader alone. Their attacks avoid all usual wording; taught with
+them the linear score found fewer of the attacks of others at equal false alarms, since plain words
+came to look bad (`docs/detection.md`)."""
+
 
 def collected(folder: Path = FOLDER) -> list[Text]:
     """Every text below `folder`; its source is the name of its file."""
