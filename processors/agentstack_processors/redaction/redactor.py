@@ -197,11 +197,10 @@ class Redactor:
             return True
 
     def glance(self, data: bytes, view: bytes | memoryview | None = None) -> bool | None:
-        """`suspicious`, for whom others wait: None where the answer would take long."""
+        """`suspicious`, for whom others wait: None where the answer would take long, as the first
+        one does, for which all rows are read."""
         try:
-            if self._requests is None:
-                self._requests = RequestFilter(self._patterns, self)
-            return self._requests.glance(data, view)
+            return None if self._requests is None else self._requests.glance(data, view)
         except Exception:
             return True
 
