@@ -25,7 +25,7 @@ _MIXED = re.compile(
 """A whole word of both; it is asked for at the beginnings of words only."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # frozen, each would take five times as long to make
 class View:
     """A reading of a text.
 

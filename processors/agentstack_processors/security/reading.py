@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 from agentstack_processors.security import context, scoring
 from agentstack_processors.security.automaton import Bits
@@ -25,7 +24,7 @@ from agentstack_processors.security.effort import (
 from agentstack_processors.security.excerpts import excerpt
 from agentstack_processors.security.normalise import View, fold, view
 from agentstack_processors.security.rules import Rule
-from agentstack_processors.security.ruleset import Asked, Hit, RuleSet, Tried
+from agentstack_processors.security.ruleset import Asked, Hit, RuleSet
 from agentstack_processors.security.statistics import NgramScorer, Score, SecondReader
 from agentstack_processors.security.statistics.reader import MOST
 from agentstack_processors.security.verdict import CLEAN, Finding, Scope, Verdict
@@ -155,25 +154,27 @@ class Reading:
         The heaviest rule is tried on all of them before the next one is: else the first readings
         would use up what may be done for the text, and an attack in the last were not looked for.
         """
-        asked: list[tuple[Tried, Callable[[], None]]] = []
+        asked: list[tuple[Asked, bytes, View]] = []
         occurring = []
         short = len(readings) == 1 and readings[0].name == "text"
         for reading in readings:
             data = reading.text.encode("utf-8", "replace")
             wanted, stems = self.detectors.rules.asked(data, short=short)
             occurring.append(stems)
-            asked += [(each[0], partial(self._try, each, data, reading)) for each in wanted]
-        asked.sort(key=lambda each: -each[0].rule.weight)
+            asked += [(each, data, reading) for each in wanted]
+        if len(readings) > 1:
+            asked.sort(key=_heaviest)
         # What stands there openly is not looked for in disguise: it would not count.
         known = frozenset[str]() if readings[0].name == "text" else self._plain()
         # Where a user's text ends and a document begins, only a match can tell.
-        all_count = self.scope == "user"
-        for tried, go in asked:
-            if tried.rule.id in known or not (all_count or _counts(tried.rule, self.scope)):
+        all_count, found, effort = self.scope == "user", self._found, self._effort
+        for each, data, reading in asked:
+            tried = each[0]
+            if tried.rule.id in known or not (all_count or self.scope in tried.scopes):
                 continue
-            if len(self._found) >= self._effort.look and self._enough():
+            if len(found) >= effort.look and self._enough():
                 break
-            go()
+            self._try(each, data, reading)
         return occurring
 
     def _try(self, asked: Asked, data: bytes, reading: View) -> None:
@@ -390,9 +391,8 @@ def _mentions(findings: list[Finding], used: float) -> bool:
     return scoring.combined(findings) < scoring.MENTIONED * used
 
 
-def _counts(rule: Rule, scope: Scope) -> bool:
-    """Whether what the rule finds weighs anything in `scope`."""
-    return scoring.scope_weight(rule.category, scope, rule.scopes) > 0
+def _heaviest(asked: tuple[Asked, bytes, View]) -> int:
+    return -asked[0][0].rule.weight
 
 
 def _factor(match: _Match, about: float) -> float:

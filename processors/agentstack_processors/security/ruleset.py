@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
 
+from agentstack_processors.security import scoring
 from agentstack_processors.security.automaton import Automaton, Bits, expression, numbers
 from agentstack_processors.security.decode import DECODERS, Decoder
 from agentstack_processors.security.effort import pieces
 from agentstack_processors.security.gate import Gate
 from agentstack_processors.security.normalise import fold
 from agentstack_processors.security.rules import Rule, compiled
+from agentstack_processors.security.verdict import SCOPES, Scope
 
 _SURVEY = (
     "ignor", "disregard", "instruct", "prompt", "system", "assistant", "jailbr", "unrestrict",
@@ -48,11 +50,13 @@ class Tried:
         rule: The rule.
         pattern: Its expression, compiled.
         unless: Likewise, or None.
+        scopes: Those in which what it finds weighs anything.
     """
 
     rule: Rule
     pattern: Any
     unless: Any
+    scopes: frozenset[Scope]
 
     def hits(self, data: bytes, places: Sequence[tuple[int, int]]) -> Iterator[Hit]:
         """Its first `MATCHES` matches at `places` of `data`, and the last so many at the very end.
@@ -152,6 +156,7 @@ class RuleSet:
         self._text = _Wanted([each for each in heaviest if each.rule.view == "text"], 0)
         raw = [each for each in heaviest if each.rule.view == "raw"]
         self._raw = _Wanted(raw, self._text.end)
+        self._abroad = sum(1 << n for n, each in enumerate(raw) if each.rule.needs == "non-ascii")
         shaped = [decoder for decoder in DECODERS if decoder.shapes[0]]
         self._decoders = [(each, 1 << self._raw.end + n) for n, each in enumerate(shaped)]
         self._foreign = [decoder for decoder in DECODERS if not decoder.shapes[0]]
@@ -230,13 +235,12 @@ class RuleSet:
 
     def raw_hits(self, raw: str, found: Bits) -> Iterator[Hit]:
         """What rules find in the text as it was sent; offsets are bytes."""
-        data, plain = b"", raw.isascii()
-        for number in self._raw.by(found):
-            tried = self._raw.tried[number]
-            if plain and tried.rule.needs == "non-ascii":
-                continue
-            data = data or raw.encode("utf-8", "replace")
-            yield from tried.hits(data, [(0, len(data))])
+        wanted = self._raw.wanted(found)
+        if raw.isascii():
+            wanted &= ~self._abroad
+        data = raw.encode("utf-8", "replace") if wanted else b""
+        for number in numbers(wanted):
+            yield from self._raw.tried[number].hits(data, [(0, len(data))])
 
     def decoders(self, found: Bits, *, ascii_only: bool) -> Iterator[Decoder]:
         """The decoders worth trying."""
@@ -250,7 +254,9 @@ class RuleSet:
 
 def _tried(rule: Rule) -> Tried:
     unless = compiled(rule.unless, rule.place) if rule.unless else None
-    return Tried(rule, compiled(rule.pattern, rule.place), unless)
+    category, own = rule.category, rule.scopes
+    counts = frozenset(s for s in SCOPES if scoring.scope_weight(category, s, own) > 0)
+    return Tried(rule, compiled(rule.pattern, rule.place), unless, counts)
 
 
 def _answers(asked: Iterable[tuple[Iterable[str], Bits]]) -> dict[str, Bits]:

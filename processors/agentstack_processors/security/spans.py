@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from agentstack_processors.otlp.opened import OpenSpan
 from agentstack_processors.security.alert import LOW, Alert
@@ -71,21 +71,34 @@ class Outcome:
     unjudged: int = 0
 
 
-@dataclass(slots=True)
-class _Begun:
-    """A span on its way through the steps of `SpanJudge`.
+class _Wanted(NamedTuple):
+    """A text that is to be judged.
 
-    `wanted` are the texts to judge, each with whether the trace had not seen it before.
+    Attributes:
+        text: The text.
+        new: Whether the trace had not seen it before.
+        trifle: Whether it is too short to be asked about.
     """
 
-    span: OpenSpan
-    key: tuple[str, int]
-    state: TraceState | None = None
-    prefixes: Prefixes | None = None
-    texts: Sequence[SpanText] = ()
-    wanted: list[tuple[SpanText, bool]] = field(default_factory=list)
-    judged: list[tuple[SpanText, Verdict]] = field(default_factory=list)
-    outcome: Outcome = field(default_factory=Outcome)
+    text: SpanText
+    new: bool
+    trifle: bool
+
+
+class _Begun:
+    """A span on its way through the steps of `SpanJudge`."""
+
+    __slots__ = ("judged", "key", "outcome", "prefixes", "span", "state", "texts", "wanted")
+
+    def __init__(self, span: OpenSpan) -> None:
+        self.span = span
+        self.key = (span.span_id, span.end)
+        self.state: TraceState | None = None
+        self.prefixes: Prefixes | None = None
+        self.texts: Sequence[SpanText] = ()
+        self.wanted: list[_Wanted] = []
+        self.judged: list[tuple[SpanText, Verdict]] = []
+        self.outcome = Outcome()
 
 
 _FREELY = Allowance()
@@ -177,7 +190,7 @@ class SpanJudge:
                 one.outcome.error = error
 
     def _begin(self, spans: Sequence[OpenSpan]) -> list[_Begun]:
-        begun = [_Begun(span, (span.span_id, span.end)) for span in spans]
+        begun = [_Begun(span) for span in spans]
         taken: set[tuple[str, str, str, int]] = set()
         for one in begun:
             key = (one.span.project, one.span.trace_id, *one.key)
@@ -196,25 +209,24 @@ class SpanJudge:
         for text in one.texts:
             new = fresh(text, most)
             if new or (text.output and text.scope in _SAID_AGAIN):
-                one.wanted.append((text, new))
+                one.wanted.append(_Wanted(text, new, _trifle(text.text)))
 
     def _weigh(self, one: _Begun, how: tuple[OneJudge, Allowance, float]) -> None:
         judge, allowance, used = how
         if one.state is None:
             return
         if one.prefixes is not None and one.prefixes is not one.state.prefixes:
-            _not_seen(one, 0)  # a span before it was given up: its texts count as not seen
+            _take_back(one, 0)  # a span before it was given up: its texts count as not seen
             one.wanted.clear()
             self._read(one, None)
         until = used + allowance.each
-        for number, (text, _) in enumerate(one.wanted):
+        for number, (text, _, trifle) in enumerate(one.wanted):
             if number % _LOOKS == _LOOKS - 1 and allowance.clock() > until:
                 one.outcome.unjudged = len(one.wanted) - number
                 _not_seen(one, number)
                 return
-            words = text.text
-            known = CLEAN if _trifle(words) else judge.judge(words, text.scope)
-            one.judged.append((text, known))
+            verdict = CLEAN if trifle else judge.judge(text.text, text.scope)
+            one.judged.append((text, verdict))
 
     def _conclude(self, one: _Begun, cost: Callable[[OpenSpan], float | None]) -> None:
         span, judged = one.span, one.judged
@@ -261,8 +273,8 @@ def _parted(spans: Sequence[OpenSpan], size: int) -> Iterator[Sequence[OpenSpan]
 def _asked(begun: Iterable[_Begun]) -> Iterator[tuple[str, Scope]]:
     """What is going to be judged, if nothing comes between."""
     for one in begun:
-        for text, _ in one.wanted:
-            if not _trifle(text.text):
+        for text, _, trifle in one.wanted:
+            if not trifle:
                 yield text.text, text.scope
 
 
@@ -272,12 +284,15 @@ def _trifle(text: str) -> bool:
 
 def _not_seen(one: _Begun, judged: int) -> None:
     """What was not judged, all but the first so many texts, is news when it comes again."""
-    state = one.state
-    if state is not None:
-        state.prefixes = Prefixes()
-        for text, new in one.wanted[judged:]:
-            if new:
-                state.forget(text)
+    if one.state is not None:
+        one.state.prefixes = Prefixes()
+        _take_back(one, judged)
+
+
+def _take_back(one: _Begun, judged: int) -> None:
+    for text, new, _ in one.wanted[judged:]:
+        if new and one.state is not None:
+            one.state.forget(text)
 
 
 def _unjudged(span: OpenSpan, count: int, texts: int) -> Alert:

@@ -10,7 +10,7 @@ from functools import cache
 
 import pytest
 from agentstack_processors.otlp.opened import OpenSpan
-from agentstack_processors.security.cache import VerdictCache
+from agentstack_processors.security.cache import Ahead, VerdictCache
 from agentstack_processors.security.engine import Engine
 from agentstack_processors.security.spans import Allowance, SpanJudge
 from agentstack_processors.security.trace_state import Config, TraceWatch
@@ -276,3 +276,32 @@ def test_a_span_that_cannot_be_judged_costs_the_others_nothing() -> None:
     assert len(good.alerts) == 1
     with pytest.raises(ValueError, match="fuss"):
         SpanJudge(Fussy()).judge(spans[0])
+
+
+def test_spans_are_judged_one_by_one_where_they_cannot_be_judged_ahead() -> None:
+    class Hasty(VerdictCache):
+        def ahead(self, asked: Iterable[tuple[str, Scope]]) -> Ahead:
+            raise MemoryError(asked)
+
+    run = Run(ATTACK).says("I will not do that.")
+    together = SpanJudge(VerdictCache(Engine())).judge_all(run.spans)
+    alone = SpanJudge(Hasty(Engine())).judge_all(run.spans)
+    assert [outcome.alerts for outcome in alone] == [outcome.alerts for outcome in together]
+    assert any(outcome.alerts for outcome in alone)
+
+
+def test_what_follows_a_text_that_cannot_be_judged_is_judged_when_it_is_said_again() -> None:
+    class Once(Counting):
+        def judge(self, text: str, scope: Scope = "user") -> Verdict:
+            if "fuss" in text and not any("fuss" in said for said, _ in self.asked):
+                super().judge(text, scope)
+                raise ValueError(text)
+            return super().judge(text, scope)
+
+    counting = Once()
+    judge = SpanJudge(counting)
+    messages = _long_list("no such fuss today please, it is too much", ATTACK)
+    bad, good = judge.judge_all([_model_span(messages, number) for number in (1, 2)])
+    assert isinstance(bad.error, ValueError)
+    assert good.error is None
+    assert [text for text, _ in counting.asked].count(ATTACK) == 1
