@@ -14,7 +14,7 @@ from uuid import UUID
 import pytest
 from agentstack_processors.otlp.scrub import scrub_traces
 from agentstack_processors.otlp.wire import Malformed
-from agentstack_processors.redaction import Config, Redactor, scout
+from agentstack_processors.redaction import Config, Redactor, automata, scout
 from agentstack_processors.redaction.derived import derive
 from agentstack_processors.redaction.leaves import Leaves, framed
 from agentstack_processors.redaction.numbers import scrub_number
@@ -61,7 +61,7 @@ def test_of_every_row_something_is_demanded():
 def test_a_derived_expression_matches_whatever_its_pattern_matches(regex, found, passed_over):
     pytest.importorskip("re2")
     expression = "|".join(f"{head}(?:{body})" for head, body in derive(re.compile(regex)))
-    automaton = scout.compiled(expression)
+    automaton = automata.compiled(expression)
     assert all(automaton.search(data) is not None for data in found)
     assert not any(automaton.search(data) is not None for data in passed_over)
 
@@ -139,11 +139,11 @@ def test_a_forked_child_builds_its_own_automaton():
     redactor, payload = Redactor(), TRACE_FIELDS["attribute"]("bob@example.com").SerializeToString()
     assert redactor.suspicious(payload)
     regex = redactor._requests._scout._all
-    parents = scout.compiled(regex)
+    parents = automata.compiled(regex)
     child = os.fork()
     if child == 0:
-        afresh = scout.compiled.cache_info().currsize == 0
-        well = redactor.suspicious(payload) and scout.compiled(regex) is not parents
+        afresh = automata.compiled.cache_info().currsize == 0
+        well = redactor.suspicious(payload) and automata.compiled(regex) is not parents
         os._exit(0 if afresh and well else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
