@@ -191,9 +191,9 @@ class SpanJudge:
 
     def _begin(self, spans: Sequence[OpenSpan]) -> list[_Begun]:
         begun = [_Begun(span) for span in spans]
-        taken: set[tuple[str, str, str, int]] = set()
+        taken: set[tuple[tuple[str, int], str, str]] = set()
         for one in begun:
-            key = (one.span.project, one.span.trace_id, *one.key)
+            key = (one.key, one.span.trace_id, one.span.project)
             if key not in taken:  # one that comes twice is answered what the first was
                 taken.add(key)
                 self._step(self._read, one, None)

@@ -80,19 +80,26 @@ class Structure:
         """About how many bytes this takes."""
         return _BYTES_OF_NODE * len(self._nodes) + 200 * len(self._retries)
 
-    def note(self, span: OpenSpan) -> Iterator[Sign]:
-        """Take one span in; yields what it completes."""
+    def note(self, span: OpenSpan) -> list[Sign]:
+        """Take one span in; gives what it completes."""
+        signs: list[Sign] = []
         self._spans += 1
         if self._spans in _MANY:
-            yield _sign(
-                "structure.many-spans", _MANY[self._spans], "The trace has {} spans", self._spans
+            signs.append(
+                _sign(
+                    "structure.many-spans",
+                    _MANY[self._spans],
+                    "The trace has {} spans",
+                    self._spans,
+                )
             )
         if span.status != "UNSET" or self._retries:
-            yield from self._retried(span)
+            signs += self._retried(span)
         if len(self._nodes) < _MOST_NODES:
-            yield from self._placed(span)
+            self._placed(span, signs)
+        return signs
 
-    def _placed(self, span: OpenSpan) -> Iterator[Sign]:
+    def _placed(self, span: OpenSpan, signs: list[Sign]) -> None:
         node = self._node(span.span_id)
         node.parent = span.parent_span_id
         node.end = span.end
@@ -105,15 +112,12 @@ class Structure:
             parent = self._node(span.parent_span_id)
             parent.kids += 1
             if parent.kids in _WIDE:
-                yield _sign(
-                    "structure.many-children",
-                    _WIDE[parent.kids],
-                    "One span has {} children",
-                    parent.kids,
-                )
-        yield from self._climbed(node)
+                wide = _WIDE[parent.kids]
+                told = "One span has {} children"
+                signs.append(_sign("structure.many-children", wide, told, parent.kids))
+        self._climbed(node, signs)
         if node.failed:
-            yield from self._delayed(node)
+            signs += self._delayed(node)
 
     def _delayed(self, node: _Node) -> Iterator[Sign]:
         """Timeouts below take this span with them, and this one the spans above."""
@@ -145,10 +149,10 @@ class Structure:
             found = self._nodes[span_id] = _Node()
         return found
 
-    def _climbed(self, node: _Node) -> Iterator[Sign]:
+    def _climbed(self, node: _Node, signs: list[Sign]) -> None:
         """Tell everybody above what is below them, until nothing is new to them."""
         if node.agent or node.height:
-            yield from self._circle(node)
+            signs += self._circle(node)
         passed = {id(node)}
         for _ in range(_CLIMB):
             parent = self._nodes.get(node.parent) if node.parent else None
@@ -158,8 +162,8 @@ class Structure:
             if parent.parent is None:
                 return  # has not come yet; it will look itself
             if parent.height in _DEEP:
-                yield _deep(parent.height)
-            yield from self._circle(parent)
+                signs.append(_deep(parent.height))
+            signs += self._circle(parent)
             node = parent
 
     def _circle(self, node: _Node) -> Iterator[Sign]:

@@ -29,6 +29,8 @@ _BYTES_OF_ENTRY = 120
 _BYTES_OF_SPAN = 250
 _BYTES_OF_TRACE = 6_000
 _MOST_SAID = 256
+_WEIGHED = 4
+"""Of every so many spans of a trace it is asked how much memory it takes."""
 
 
 @dataclass(frozen=True)
@@ -177,11 +179,12 @@ class TraceWatch:
             return []
         where = Where.of(span)
         alerts = [_told(where, sign) for sign in signs]
-        for text, _ in judged:
+        marked = [text for text, _ in judged if "[" in text.text]
+        for text in marked:
             state.markers.note(text)
         observe = state.taint.observe
         for index, (text, verdict) in enumerate(judged):
-            if gives_away(text):
+            if marked and gives_away(text):
                 alerts += (_leaked(where, text, leak) for leak in state.markers.leaks(text))
             moment = (span.end if text.output else span.start, index)
             for tainted in observe(text, verdict, moment, where):
@@ -235,13 +238,15 @@ class TraceWatch:
 
     def keep(self, state: TraceState, key: tuple[str, int], alerts: tuple[Alert, ...]) -> None:
         """Remember what a span was answered, for when it comes again; and what that takes."""
-        if len(state.spans) >= self.config.spans:
-            del state.spans[next(iter(state.spans))]
-        state.spans[key] = alerts
-        size = state.size()
-        self.bytes += size - state.bytes
-        state.bytes = size
-        self._forget()
+        spans = state.spans
+        if len(spans) >= self.config.spans:
+            del spans[next(iter(spans))]
+        spans[key] = alerts
+        if len(spans) % _WEIGHED == 1 or len(spans) == self.config.spans:
+            size = state.size()
+            self.bytes += size - state.bytes
+            state.bytes = size
+            self._forget()
 
     def dump(self) -> bytes:
         """What was learned about services, to be kept."""
