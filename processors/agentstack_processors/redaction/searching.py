@@ -25,7 +25,6 @@ from agentstack_processors.redaction.places import (
     ARRAYS,
     DATE,
     NEAR_ESCAPED,
-    PART_VALUE,
     VARINTS,
     goes_on,
     has_latin,
@@ -140,7 +139,8 @@ class Search:
         closed = scout.name(data, start) if row else 0
         if closed and is_key(data, start, closed):
             return True
-        part = data[start] in b'"\\' and PART_VALUE.match(data, start) is not None
+        # Before the string is looked for, which costs more: what goes on beyond it, too.
+        part = data[start] in b'"\\' and goes_on(data, start, len(data))
         number = (
             (start >= self._counted_to or depth > 0)
             and _DIGIT.search(data, start, start + _HEAD) is not None
