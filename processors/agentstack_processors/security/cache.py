@@ -40,7 +40,11 @@ class VerdictCache:
     def judge(self, text: str, scope: Scope = "user") -> Verdict:
         """The verdict on `text`, judged now or remembered."""
         key = (scope, self._key(text))
-        return self._known(key) or self._judged(key, text, {})
+        known = self._known(key)
+        if known is None:
+            return self._judged(key, text, {})
+        self.hits += 1
+        return known
 
     def ahead(self, asked: Iterable[tuple[str, Scope]]) -> Ahead:
         """Who judges these texts, and others, faster than one after the other; for one thread."""
@@ -74,7 +78,6 @@ class VerdictCache:
             known = self._verdicts.get(key)
             if known is not None:
                 self._verdicts.move_to_end(key)
-                self.hits += 1
         return known
 
     def _judged(self, key: _Key, text: str, scores: Scores) -> Verdict:
@@ -112,11 +115,13 @@ class Ahead:
         """The verdict on `text`."""
         asked = (text, scope)
         verdict = self._known.get(asked)
-        if verdict is None:
-            key = self._new.get(asked)
-            if key is None:
-                return self._cache.judge(text, scope)
-            verdict = self._known[asked] = self._cache._judged(key, text, self._scores)
+        if verdict is not None:
+            self._cache.hits += 1
+            return verdict
+        key = self._new.get(asked)
+        if key is None:
+            return self._cache.judge(text, scope)
+        verdict = self._known[asked] = self._cache._judged(key, text, self._scores)
         return verdict
 
 

@@ -6,7 +6,7 @@ are the sets of stems seen so far, and words nobody has seen build new ones lett
 each: 24 KB of letters at random had it busy for 160 ms. `Stems` cuts a text into words and
 remembers of each what it answers; stems of several words or with other signs are looked for only
 where their longest words stand, and only where they could decide something. That is three times as
-much for words that come again, and an eighth for those that do not. So short texts are given to
+much for words that come again, and a tenth for those that do not. So short texts are given to
 the one, and long ones and what disguises hide to the other.
 """
 
