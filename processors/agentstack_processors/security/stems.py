@@ -81,10 +81,10 @@ class Stems:
         """What a folded text, UTF-8, answers, of that which matters."""
         answers, known = 0, self._known
         phrases, first, second = set[int](), set[int](), set[int]()
-        words = set(data.translate(_CUT).split())
+        words = [*set(data.translate(_CUT).split())]
         said = [*map(known.get, words)]
-        if None in said:
-            said += self._new([word for word in words if word not in known])
+        if None in said:  # by what was said and not by what is known now: threads share it
+            said += self._new([word for word, it in zip(words, said, strict=True) if it is None])
         for answer in said:
             if answer is None or answer is NOTHING:
                 continue
