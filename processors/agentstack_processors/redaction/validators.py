@@ -94,6 +94,8 @@ def card(match: Match) -> bool:
     if _ISSUERS.match(number) is None or not luhn(number):
         return False
     text, start = match.string, match.start()
+    if text[start - 1 : start] == "+" and len(number) <= 15:
+        return False  # a telephone number (E.164)
     if match[0].isdigit() and _NUMBERED_BEFORE.search(text, max(0, start - 32), start) is not None:
         return False
     return _IDENTIFIER_BEFORE.search(text, max(0, start - 32), start) is None

@@ -81,7 +81,11 @@ _HOSTILE = {
     "settings of SQL": "set value = 'aaaa' where ",
     "drawn letters": "password: abcd efgh ",
     "file transfer": "ftp -n\nuser a ",
-    "connections": "pdo(a,a,",
+    "connections": "PDO(a,a,",
+    "short words": "pw for a a a ",
+    "codes of others": "code d'acc\u00e8s : ",
+    "fed programs": "cryptsetup a <<< ",
+    "several words": "DB_PASSWORD='aa bb ",
 }
 
 

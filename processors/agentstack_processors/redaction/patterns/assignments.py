@@ -38,11 +38,12 @@ _SIGN = (
 )
 # The rest of the name, the sign, a quote perhaps, the value.
 PASSWORD = re.compile(
-    r"(?i:passw(?:or)?ds?|passwort|passphrase|passcode|pwd|pass(?!w(?:or)?d)|contrase(?:ñ|n)a|wachtwoord|senha|passe)"
+    r"(?i:passw(?:or)?ds?|passwort|kennwort|passphrase|passcode|pwd|pass(?!w(?:or)?d)|contrase(?:ñ|n)a"
+    r"|wachtwoord|senha|passe)"
     r"(?![_\- ]?(?i:chang|length|min|max|field|reset|polic|expir|count|hint|url|file|path|type|date"
     r"|updat|creat|last|hash|valid|encrypt|requir|strength|prompt|label|input|manag))"
     rf"(?:[_\-]?[A-Za-z0-9]{{1,12}}){{0,2}}(?![A-Za-z0-9])(?P<sign>{_SIGN})\*{{0,2}}"
-    r"(?:[\"'`]([^\"'`\n]{4,128})[\"'`]|([^\s\"'`,;<>{}()\[\]|]{4,128}))"
+    r"(?:b?[\"'`]([^\"'`\n]{4,128})[\"'`]|([^\s\"'`,;<>{}()\[\]|]{4,128}))"
 )
 _LONG = 512  # characters; of a longer value so many prove what it is
 TOKEN = re.compile(
@@ -125,7 +126,9 @@ def _end_of_password(text: str, match: re.Match[str], group: int) -> int:
         sign.isspace() or _SPOKEN.search(sign) is not None or _WEAK.match(sign) is not None
     )
     if group == 2:
-        fine = " " not in value.strip() and not _is_dull(value)
+        if " " in value.strip():
+            return match.end(2) if _is_a_phrase(text, match, value) else 0
+        fine = not _is_dull(value)
         plain = (
             values.is_mixed(value)
             or values.is_phrase(value)
@@ -161,6 +164,8 @@ def _is_spoken(text: str, match: re.Match[str], value: str) -> bool:
         return True  # fastcgi_param DB_PASSWORD …;
     if _PASS_TO.match(text[start : match.end("sign")]):
         return False  # "pass on my regards to …"
+    if bare and _ARGUMENT.match(value) is not None:
+        return False  # pass flag=True
     if bare and values.is_leet(value) and not things.is_thing(value):
         return True
     return values.is_strong(value, bare=bare) or (not bare and values.is_phrase(value))
@@ -195,8 +200,24 @@ def _outright(text: str, match: re.Match[str], sign: str, value: str) -> bool:
     return name.endswith(("password", "passwd", "pwd", "pass")) and values.is_said_outright(value)
 
 
+_SEVERAL = re.compile(r"[A-Za-z0-9!#$%&*?]{2,16}(?: [A-Za-z0-9!#$%&*?]{2,16}){1,7}\Z")
+
+
+def _is_a_phrase(text: str, match: re.Match[str], value: str) -> bool:
+    """Words in quotes: `BORG_PASSPHRASE='…'` of a shell, `passphrase: "…"` with a number."""
+    if _SEVERAL.match(value) is None or not values.are_chosen(value.lower().replace("is", "")):
+        return False
+    if nobodys.is_dull(value):
+        return False
+    name, sign = _named(text, match), match["sign"].strip("\"'")
+    if sign == "=" and _ENVIRONMENT.match(name) is not None:
+        return len(value) >= 8
+    return name.lower().endswith("phrase") and values.has_digit(value)
+
+
 _DEFINED = re.compile(r"[\s\S]{0,47}?(?<![A-Za-z])define\(\s{0,4}[\"'][A-Z0-9_]{3,40}[\"'],")
 _ENVIRONMENT_PASSWORD = re.compile(r"[A-Z0-9]+_(?:[A-Z0-9]+_)*PASS[A-Z]*\Z")
+_ARGUMENT = re.compile(r"[A-Za-z_]{2,32}=")
 _PASS_TO = re.compile(r"(?i:pass)(?i:e?[ \t].*\bto)\b")
 
 
@@ -258,6 +279,8 @@ def _settled(text: str, match: re.Match[str], head: str, value: str) -> bool:
     start = match.start()
     if text[start - 1 : start] in ("&", "?"):
         return True
+    if text[start - 2 : start] == "--":
+        return values.is_said_outright(value)
     before = _NAME.search(text, max(0, start - 48), start)
     name = (before[0] if before else "") + _END_OF_NAME.split(head, maxsplit=1)[0]
     return _ENVIRONMENT.match(name) is not None

@@ -10,7 +10,13 @@ from __future__ import annotations
 import re
 
 from agentstack_processors.redaction.patterns import nobodys, settings, things, values
-from agentstack_processors.redaction.patterns.row import Match, Pattern, at_literals, at_words
+from agentstack_processors.redaction.patterns.row import (
+    Match,
+    Pattern,
+    at_literals,
+    at_named,
+    at_words,
+)
 
 _HEX = re.compile(r"[0-9a-f]+\Z|[0-9A-F]+\Z")
 _DRAWN = r"[A-Za-z0-9_\-.~+/=]{20,512}"
@@ -35,6 +41,7 @@ def _is_signing(match: Match) -> bool:
         return False
     return (
         values.is_phrase(value)
+        or values.is_leet(value)
         or settings.is_chosen(value, bare=False)
         or (values.has_digit(value) and values.is_drawn(value))
     )
@@ -56,6 +63,15 @@ def _is_drawn_of_letters(match: Match) -> bool:
     return len(values.unspeakable(match[1])) >= 2
 
 
+_OF_A_BLOG = ("AUTH_", "LOGGED_IN_", "NONCE_")
+
+
+def _is_of_a_blog(match: Match) -> bool:
+    """Whether WordPress signs with it: `AUTH_KEY`, `NONCE_SALT`."""
+    before = match.string[max(0, match.start() - 10) : match.start()]
+    return before.endswith(_OF_A_BLOG) and not nobodys.is_dull(match[1])
+
+
 def _is_in_form(match: Match) -> bool:
     """Whether a form's field for passwords holds one already."""
     before = match.string[max(0, match.start() - 6) : match.start()]
@@ -64,9 +80,8 @@ def _is_in_form(match: Match) -> bool:
 
 _CALLED = (
     "Client", "Api", "API", "SDK", "Bot", "Auth", "Token", "Key", "Credential", "Credentials",
-    "Service", "New", "OWM", "Geocoder", "Weather", "Maps", "Wrapper", "Connection", "Gateway",
+    "Service", "New", "OWM",
 )  # fmt: skip
-_OF_BLOGS = ("AUTH", "LOGGED_IN", "NONCE")
 _TYPES = (".send_keys(", ".sendKeys(", ".fill(", ".type(", ".setValue(", ".typeText(")
 
 ROWS: tuple[Pattern, ...] = (
@@ -97,45 +112,64 @@ ROWS: tuple[Pattern, ...] = (
     Pattern(
         "SECRET",  # Client("AC…", "…"), of Twilio
         re.compile(
-            r"(?:Twilio|twilio|Client)\(\s{0,8}[\"']AC[0-9a-f]{32}[\"'],\s{0,8}[\"']([0-9a-f]{32})[\"']"
+            r"(?:Twilio|Client)\(\s{0,8}[\"']AC[0-9a-f]{32}[\"'],\s{0,8}[\"']"
+            r"([0-9a-f]{32})[\"']"
         ),
-        literals=("Twilio(", "twilio(", "Client("),
+        literals=("Twilio(", "Client("),
         group=1,
+        search=at_literals,
+    ),
+    Pattern(
+        "SECRET",  # OAuthHandler(consumer, "…")
+        re.compile(
+            r"OAuth(?:1|Handler|1Session|1UserHandler)\(\s{0,8}[\"'][A-Za-z0-9]{20,40}[\"'],\s{0,8}"
+            r"[\"']([A-Za-z0-9\-]{30,80})[\"']"
+        ),
+        literals=("OAuthHandler(", "OAuth1(", "OAuth1Session(", "OAuth1UserHandler("),
+        group=1,
+        accept=_is_key,
         search=at_literals,
     ),
     Pattern(
         "PASSWORD",  # new PDO(dsn, "bob", "…"), mysqli(host, "bob", "…", base)
         re.compile(
-            r"(?i:pdo|mysqli(?:_connect)?|mysql_connect|pg_connect)\((?:[^(),\n]{1,120},\s{0,8}){2}"
+            r"(?:PDO|mysqli(?:_connect)?|mysql_connect|PlainAuth)\((?:[^(),\n]{1,120},\s{0,8}){2}"
             r"[\"']([^\s\"'`\\]{4,128})[\"'](?=\s{0,8}[,)])"
         ),
-        words=(b"pdo(", b"mysqli(", b"mysqli-connect(", b"mysql-connect("),
+        literals=("PDO(", "mysqli(", "mysqli_connect(", "mysql_connect(", "PlainAuth("),
         group=1,
         accept=lambda match: values.is_typed(match[1]),
-        search=at_words,
+        search=at_literals,
     ),
     Pattern(
         "SECRET",  # AES.new(b"…", …), Fernet(b"…"): the length is that of a key
         re.compile(
-            r"(?:(?:AES|aes|Aes)\.new|Fernet|(?i:cipheriv))\("
+            r"(?:AES\.new|Fernet|Cipheriv)\("
             r"(?:[\"'][a-z0-9\-]{6,16}[\"'],[ ]?)?b?[\"']"
             r"((?:[^\"'\\\n]{16}){1,2}|[^\"'\\\n]{24}|[A-Za-z0-9+/_\-]{43}=)[\"']"
         ),
-        words=(b"aes-new(", b"fernet(", b"cipheriv("),
+        literals=("AES.new(", "Fernet(", "Cipheriv("),
         group=1,
         accept=lambda match: not nobodys.is_dull(match[1]),
-        search=at_words,
+        search=at_literals,
+    ),
+    Pattern(
+        "PASSWORD",  # wallet.unlock("…")
+        re.compile(r"unlock\([\"'`]([^\s\"'`\\]{6,64})[\"'`][,)]"),
+        literals=("unlock(",),
+        group=1,
+        accept=_is_typed,
     ),
     Pattern(
         "SECRET",  # define('AUTH_KEY', '…'), of WordPress
         re.compile(
-            rf"(?:{'|'.join(_OF_BLOGS)})_(?:KEY|SALT)[\"'],\s{{0,8}}"
-            r"[\"']([^'\n]{32,128})[\"'][ ]?\)"
+            r"(?:KEY|SALT)[\"'],\s{0,8}[\"']([^'\n]{32,128})[\"'][ ]?\)"
         ),
-        literals=tuple(f"{name}_{what}" for name in _OF_BLOGS for what in ("KEY", "SALT")),
+        words=(b"key", b'salt"'),
         group=1,
-        accept=lambda match: not nobodys.is_dull(match[1]),
-        search=at_literals,
+        accept=_is_of_a_blog,
+        search=at_named,
+        uncounted=True,
     ),
     Pattern(
         "PASSWORD",  # as Google draws them for a program: login(user, "abcd efgh ijkl mnop")
@@ -163,7 +197,8 @@ ROWS: tuple[Pattern, ...] = (
     Pattern(
         "PASSWORD",  # driver.find_element(By.ID, "password").send_keys("…")
         re.compile(
-            r"\.(?:send_?[kK]eys|fill|type|setValue|typeText)\(\s{0,8}[\"'`]([^\s\"'`\\]{4,128})[\"'`]"
+            r"\.(?:send_?[kK]eys|fill|type|setValue|typeText)\(\s{0,8}[\"'`]"
+            r"([^\s\"'`\\]{4,128})[\"'`]"
         ),
         literals=_TYPES,
         group=1,

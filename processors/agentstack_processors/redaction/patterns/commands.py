@@ -72,9 +72,11 @@ ROWS: tuple[Pattern, ...] = (
         rf"(?i:requirepass|masterauth|rootpw)[ \t]{_TAKEN}",
     ),
     _row(
-        (b"echo-",),
-        rf"(?i:echo)[ \t](?:-[en]{{1,2}}[ \t])?{_TAKEN}[\"']?[ \t]?\|[ \t]?"
-        r"(?:sudo[ \t]-S|[^\n|]{0,80}--password-stdin|passwd[ \t]--stdin|(?:sudo[ \t])?chpasswd"
+        (b"echo-", b"printf-"),
+        rf"(?i:echo|printf)[ \t](?:-[en]{{1,2}}[ \t])?{_TAKEN}[\"']?[ \t]?\|[ \t]?"
+        r"(?:sudo[ \t]-S|(?:sudo[ \t])?(?:kubeseal|cryptsetup|openconnect|openssl|gpg"
+        r"|ansible-vault)"
+        r"(?![a-z])|[^\n|]{0,80}--password-stdin|passwd[ \t]--stdin|(?:sudo[ \t])?chpasswd"
         r"|kinit(?![a-z])|[^\n|]{0,40}--passphrase-fd)",
     ),
     _row(
@@ -82,7 +84,8 @@ ROWS: tuple[Pattern, ...] = (
             b"sqlcmd", b"evil-winrm", b"mongo", b"ipmitool", b"zip--", b"useradd", b"usermod",
             b"crackmapexec", b"netexec", b"smbmap", b"cqlsh", b"twine", b"psexec",
         ),
-        r"(?i:sqlcmd|evil-winrm|mongo(?:sh|dump|restore|export|import)?|ipmitool|zip|useradd|usermod"
+        r"(?i:sqlcmd|evil-winrm|mongo(?:sh|dump|restore|export|import)?|ipmitool|zip|useradd"
+        r"|usermod"
         r"|crackmapexec|netexec|smbmap|cqlsh|twine|psexec(?:64)?(?:\.exe)?)"
         rf"{_WITHIN}-[pP][ =]{_TAKEN}",
         _is_flagged,
@@ -162,6 +165,20 @@ ROWS: tuple[Pattern, ...] = (
         is_typed,
     ),
     _row((b"psk",), r"(?i:psk)=[\"']([^\"'\n]{8,63})[\"']", lambda m: not nobodys.is_dull(m[1])),
+    _row(  # cryptsetup luksOpen /dev/sdb1 data <<< '…'
+        (b"cryptsetup", b"openconnect"),
+        rf"(?i:cryptsetup|openconnect){_WITHIN}<<<[ ]?{_TAKEN}",
+    ),
+    _row((b"ssh-keygen",), rf"(?i:ssh-keygen){_WITHIN}-[NP][ \t]?{_TAKEN}"),
+    _row((b"schtasks",), rf"(?i:schtasks){_WITHIN}/(?i:rp)[ \t]{_TAKEN}"),
+    Pattern(
+        "PASSWORD",  # of Oracle
+        re.compile(r"CONN(?:ECT)?[ ][A-Za-z0-9_$]{1,30}/([^\s\"'/@;]{4,64})(?=@|;|\s|\Z)"),
+        literals=("CONN ", "CONNECT "),
+        group=1,
+        accept=_is_strong,
+        search=at_literals,
+    ),
     _row((b"chpasswd",), rf"(?i:chpasswd)[ \t]{{0,2}}<<<[ \t]?{_TAKEN}"),
     _row(
         (b"password-file",),

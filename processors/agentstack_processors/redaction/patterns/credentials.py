@@ -12,7 +12,6 @@ from agentstack_processors.redaction.keys import SECRET_WORDS, is_folder, names_
 from agentstack_processors.redaction.patterns import (
     assignments,
     nobodys,
-    pairs,
     plain,
     things,
     values,
@@ -95,24 +94,6 @@ def _in_url(pattern: Pattern, reading: Reading) -> Iterator[Span]:
             yield scheme.start(), rest.end()
 
 
-def _is_behind_pw(match: Match) -> bool:
-    """Behind two letters that mean nothing else: what has a digit in it, or is a word alone."""
-    value = match[1].rstrip(".,:;!?")
-    if nobodys.is_dull(value) or values.is_code(value) or things.is_thing(value):
-        return False
-    if _ARGUMENT.match(value) is not None:
-        return False  # pass trust_code=True
-    return (values.has_digit(value) and not value.isdigit()) or pairs.is_second(match)
-
-
-_ARGUMENT = re.compile(r"[A-Za-z_]+=")
-
-
-def _is_mixed(match: Match) -> bool:
-    value = match[1].rstrip(".,:;?")
-    return values.is_typed(value) and not value.isdigit() and not values.is_code(value)
-
-
 _SESSIONS = ("phpsessid=", "jsessionid=", "asp.net_sessionid=", "_session=", "connect.sid=")
 _NEAR = 56  # characters
 
@@ -190,6 +171,18 @@ ROWS: tuple[Pattern, ...] = (
         search=at_words,
     ),
     Pattern(
+        "AWS_SECRET_KEY",  # beside the key it belongs to
+        re.compile(
+            r"A(?<![A-Za-z0-9_]A)(?:KIA|SIA)[A-Z0-9]{16}[\s,;:/|\"']{1,6}([A-Za-z0-9/+]{40})"
+            r"(?![A-Za-z0-9/+=])"
+        ),
+        literals=("AKIA", "ASIA"),
+        group=1,
+        accept=lambda match: random_looking(match[1]),
+        search=at_literals,
+        token=True,
+    ),
+    Pattern(
         "AUTHORIZATION",
         re.compile(
             r"(?i:authorization)[\"']?\s{0,4}[:=]\s{0,4}[\"']?"
@@ -256,7 +249,8 @@ ROWS: tuple[Pattern, ...] = (
         "PASSWORD",  # curl -u name:password
         re.compile(
             r"curl\s(?:[^\n|;&]{0,160}?\s)??(?:-[A-Za-z]{0,6}u|--user)(?:=|\s{0,4})[\"']?"
-            r"([^\s:\"'$<{\[]{0,64}:[^\s\"'$<{\[][^\s\"'<{\[]{2,127}|[^\s:\"'$<{\[]{8,128}(?=:[\s\"']))"
+            r"([^\s:\"'$<{\[]{0,64}:[^\s\"'$<{\[][^\s\"'<{\[]{2,127}|[^\s:\"'$<{\[]{8,128}"
+            r"(?=:[\s\"']))"
         ),
         literals=("curl",),
         group=1,
@@ -288,46 +282,15 @@ ROWS: tuple[Pattern, ...] = (
             b"contrase",
             b"wachtwoord",
             b"senha",
+            b"kennwort",
         ),
         search=assignments.passwords,
     ),
     Pattern(
-        "PASSWORD",
-        re.compile(
-            r"(?i:pw)(?:(?<![A-Za-z0-9]pw)|(?<=bindpw)|(?<=rootpw)|(?<=userpw)|(?<=sslpw))"
-            r"[:=][ \t]{0,3}[\"'`]?([^\s\"'`,;<>{}()\[\]|]{6,64})"
-        ),
-        literals=("pw:", "pw=", "PW:", "PW=", "Pw:", "Pw="),
-        group=1,
-        accept=lambda match: _is_behind_pw(match) or _is_mixed(match),
-    ),
-    Pattern(
-        "PASSWORD",
-        re.compile(
-            r"(?i:pw)(?<![A-Za-z0-9_.\-]pw)(?:[ \t][a-z0-9\-]{1,12}){0,4}?"
-            r"(?:[ \t]?[:=][ \t]{0,3}|[ \t](?:is|to|was)[ \t])"
-            r"[\"'`]?([^\s\"'`,;<>{}()\[\]|]{6,64})"
-        ),
-        words=tuple(
-            f"pw-{behind}".encode()
-            for behind in (":", "=", "is-", "was-", "to-", "for-", "on-", "of-", "at-")
-        ),
-        group=1,
-        accept=_is_behind_pw,
-        search=at_words,
-    ),
-    Pattern(
-        "PASSWORD",  # user bob, pw …
-        re.compile(r"[,;(/\-][ ]?(?i:pw|pass)[ ][\"'`]?([^\s\"'`,;<>{}()\[\]|]{6,64})"),
-        words=(b",-pw-", b";-pw-", b"(pw-", b"/-pw-", b",-pass-", b";-pass-", b"/-pass-"),
-        group=1,
-        accept=_is_behind_pw,
-        search=at_words,
-    ),
-    Pattern(
         "PASSWORD",  # SQL
         re.compile(
-            r"(?i:identified\s{1,4}(?:with\s{1,4}\S{1,40}\s{1,4})?by)\s{1,4}(?i:password\s{1,4})?[\"']"
+            r"(?i:identified\s{1,4}(?:with\s{1,4}\S{1,40}\s{1,4})?by)\s{1,4}"
+            r"(?i:password\s{1,4})?[\"']"
             r"([^'\"\s]{4,128})[\"']"
         ),
         words=(b"identified-",),
@@ -356,7 +319,8 @@ ROWS: tuple[Pattern, ...] = (
     Pattern(
         "SECRET",  # the words a wallet is restored from (BIP 39)
         re.compile(
-            r"(?i:mnemonic|(?:seed|recovery|backup|secret)[ _\-]phrase)[^\n:=]{0,24}[:=]"
+            r"(?i:mnemonic|(?:seed|recovery|backup|secret)[ _\-]phrase)[^\n:=]{0,24}?(?:[:=]"
+            r"|->|[ ]is[ ])"
             r"[ \t]{0,3}[\"'`]?((?:[a-z]{3,8} ){11,23}[a-z]{3,8})(?![a-z])"
         ),
         words=(b"mnemonic", b"seed-phrase", b"recovery-phrase", b"backup-phrase", b"secret-phrase"),
@@ -387,7 +351,8 @@ ROWS: tuple[Pattern, ...] = (
     Pattern(
         "SECRET",  # Sumo Logic
         re.compile(
-            r"(?i:sumo[a-z]{0,8}[._\-]?access[._\-]?id)[\"'\s:=]{1,6}(su[A-Za-z0-9]{12})(?![A-Za-z0-9])"
+            r"(?i:sumo[a-z]{0,8}[._\-]?access[._\-]?id)[\"'\s:=]{1,6}(su[A-Za-z0-9]{12})"
+            r"(?![A-Za-z0-9])"
         ),
         words=(b"sumo",),
         group=1,

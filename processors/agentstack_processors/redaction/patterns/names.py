@@ -10,8 +10,10 @@ import string
 from functools import lru_cache
 
 _BEFORE_A_NAME = re.compile(
-    r"(?i:api|access|secret|private|auth|account|license|client|unseal|signing|master|service|app|admin"
-    r"|deploy|subscription|encryption|datadog|algolia|pagerduty|fastly|cloudflare|mailgun) \Z"
+    r"(?i:api|access|secret|private|auth|account|license|client|unseal|signing|master|service"
+    r"|app|admin"
+    r"|aes|enc|hmac|consumer|deploy|subscription|encryption|datadog|algolia|pagerduty|fastly"
+    r"|cloudflare|mailgun) \Z"
 )
 _IN_NAME = string.ascii_letters + string.digits + "_.-"
 _REACH, _MOST = 64, 48  # characters before a word that are read, and that belong to its name
@@ -44,7 +46,8 @@ _PUBLIC_NAME = re.compile(
     r"|csrf|xsrf|csrf_?middleware|verification|public|device|push|lex|parser?|current|last"
     r"|first|eos|bos|pad"
     r"|unk|mask|stop|start|end|special|sep|cls|max|min|num|input|output|total|bar)_?tokens?\Z"
-    r"|(?:rapid|capital|o|ra|_?the|no|non)_?auth\Z|author(?!iz)|_ids?\Z|(?:^|_)id_(?!token|api|secret|access)|count\Z"
+    r"|(?:rapid|capital|o|ra|_?the|no|non)_?auth\Z|author(?!iz)|_ids?\Z|(?:^|_)id_(?!token"
+    r"|api|secret|access)|count\Z"
     r"|tokens\Z|keys\Z|monkey|turkey|key_?vault"
     r"|keyboard|keyword|tokeniz|tokenis|secretar|authentic|authorized|authority|^api\Z|_api\Z"
     r"|^auth\Z"

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A user and what he logs in with, side by side: `credentials: admin / …`, `root / …`.
 
+And `pw`, which people write for what belongs to a user: two letters that mean nothing else.
+
 The second of a pair has to look like nothing but a password, for pairs are also paths, roles and
 choices.
 """
@@ -9,12 +11,13 @@ from __future__ import annotations
 
 import re
 
-from agentstack_processors.redaction.patterns import nobodys, values
+from agentstack_processors.redaction.patterns import nobodys, things, values
 from agentstack_processors.redaction.patterns.row import Match, Pattern, at_literals, at_words
 
 _USER = r"[A-Za-z0-9_.@\-]{2,40}"
 _SECOND = r"([^\s\"'`,;<>{}()\[\]|]{6,64})"
 _TAIL = ".,:!?"
+_BETWEEN = (" / ", "/", "\\/", "` / `", " and ")
 _SIGN = re.compile(r"[!#$%^&*?@~]")
 _NUMBERED = re.compile(r"[@_#]?[0-9]{1,4}[!#$]?\Z")
 _USERS = ("admin", "root", "istrator", "postgres", "oracle", "ubuntu")
@@ -36,8 +39,8 @@ def _is_second_of_user(match: Match) -> bool:
     user = match[0].partition("/")[0].rstrip(" \\")
     if _NUMBERED.match(value[len(user) :]) and value.lower().startswith(user.lower()):
         return True  # admin/admin123
-    signed = _SIGN.search(value) is not None
-    if not signed and text[match.start(1) - 1] != " ":
+    signed = _SIGN.search(match[1]) is not None
+    if not signed and text[match.start(1) - 1] not in " `":
         return False
     return not nobodys.is_dull(value) and "/" not in value and values.is_strong(value, bare=True)
 
@@ -50,7 +53,59 @@ def _is_with_user(match: Match) -> bool:
     return values.is_strong(value, bare=True) or values.is_numbered(value)
 
 
+def _is_behind_pw(value: str) -> bool:
+    """Behind two letters that mean nothing else: what has a digit in it, or is odd."""
+    value = value.rstrip(".,:;!?")
+    if nobodys.is_dull(value) or values.is_code(value) or things.is_thing(value):
+        return False
+    if _ARGUMENT.match(value) is not None:
+        return False  # pass trust_code=True; pass v2.1.0
+    chosen = values.is_strong(value) or values.is_odd_case(value)
+    return chosen or (values.has_digit(value) and not value.isdigit())
+
+
+_BESIDE = re.compile(r"(?:[,;(/\-][ ]?|(?i:user(?:name)?|login)[ :=]{1,2}\S{2,32}[ ,]{1,3})\Z")
+
+
+def _is_said_pw(match: Match) -> bool:
+    """The same behind `pw` and a space, which a sign, a verb or a login beside it makes one."""
+    start = match.start()
+    given = match["gives"] is not None or match["is"] is not None
+    beside = _BESIDE.search(match.string, max(0, start - 48), start) is not None
+    return (given or beside) and _is_behind_pw(match["value"])
+
+
+_ARGUMENT = re.compile(r"[A-Za-z_]+=|v?[0-9]+(?:\.[0-9]+)+")
+
+
+def _is_mixed(match: Match) -> bool:
+    value = match[1].rstrip(".,:;?")
+    return values.is_typed(value) and not value.isdigit() and not values.is_code(value)
+
+
 ROWS: tuple[Pattern, ...] = (
+    Pattern(
+        "PASSWORD",
+        re.compile(
+            r"(?i:pw)(?:(?<![A-Za-z0-9]pw)|(?<=bindpw)|(?<=rootpw)|(?<=userpw)|(?<=sslpw))"
+            r"[:=][ \t]{0,3}[\"'`]?([^\s\"'`,;<>{}()\[\]|]{6,64})"
+        ),
+        literals=("pw:", "pw=", "PW:", "PW=", "Pw:", "Pw="),
+        group=1,
+        accept=lambda match: _is_behind_pw(match[1]) or _is_mixed(match),
+    ),
+    Pattern(
+        "PASSWORD",  # pw for the box: …; (pw …)
+        re.compile(
+            r"(?i:pw)(?<![A-Za-z0-9_.\-]pw)[ ]"
+            r"(?:(?:for|on|of|at|to)(?:[ ][A-Za-z0-9.\-]{1,16}){1,4}?"
+            r"(?P<gives>[ ]?[:=]|[ ](?:is|was|to))[ ]|(?P<is>is[ ]|was[ ]|to[ ]|[:=][ ]?)|)"
+            r"[\"'`]?(?P<value>[^\s\"'`,;<>{}()\[\]|]{6,64})"
+        ),
+        literals=("pw ", "PW ", "Pw "),
+        group=3,
+        accept=_is_said_pw,
+    ),
     Pattern(
         "PASSWORD",
         re.compile(
@@ -70,8 +125,11 @@ ROWS: tuple[Pattern, ...] = (
     ),
     Pattern(
         "PASSWORD",
-        re.compile(rf"(?:{'|'.join(_USERS)})[ ]?\\?/[ ]?{_SECOND}"),
-        literals=tuple(f"{user}{sign}" for user in _USERS for sign in (" / ", "/", "\\/")),
+        re.compile(
+            rf"(?:{'|'.join(_USERS)})"
+            rf"(?:[`\"'*]{{0,2}}[ ]?\\?/[ ]?[`\"'*]{{0,2}}|[ ]and[ ]){_SECOND}"
+        ),
+        literals=tuple(f"{user}{sign}" for user in _USERS for sign in _BETWEEN),
         group=1,
         accept=_is_second_of_user,
         search=at_literals,
@@ -87,6 +145,14 @@ ROWS: tuple[Pattern, ...] = (
             b"login", b"log-in", b"logged-in", b"logging-in", b"sign-in", b"signed-in",
             b"signing-in",
         ),
+        group=1,
+        accept=_is_with_user,
+        search=at_words,
+    ),
+    Pattern(
+        "PASSWORD",  # use this to log in: …
+        re.compile(rf"(?i:log[ ]in|sign[ ]in)(?:[ ](?i:with|using|as))?:[ ][\"'`]?{_SECOND}"),
+        words=(b"log-in", b"sign-in"),
         group=1,
         accept=_is_with_user,
         search=at_words,

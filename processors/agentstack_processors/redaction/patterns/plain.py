@@ -21,7 +21,8 @@ _ENDS = (
 )
 # Whose, or which: "the password is" speaks of any, "my wifi password is" of one.
 _WHOSE = re.compile(
-    r"(?i:(?<![a-z])(?:my|our|his|her|their|current|temporary|temp|old|new|initial|wi-?fi|root|admin|guest"
+    r"(?i:(?<![a-z])(?:enter(?: a| the| your)?|my|our|his|her|their|current|temporary|temp|old|new"
+    r"|initial|wi-?fi|root|admin|guest"
     r"|router|laptop|vault|vpn|ssh|sudo|server|database|db|master|netflix|e?mail|account|login"
     r"|staging|prod|shared|team|office|zip|archive|pdf|bios|safe)(?:'s)? (?:[a-z\-]{2,12} )?)\Z"
 )
@@ -33,7 +34,8 @@ _SET = re.compile(
 _STATE = re.compile(
     r"(?:.*(?:ed|ing|able|ible|ive|ent|ant|ful|less|ous|ic|ical|al|ly|ary|ory|ient|ity|ness|ment"
     r"|tion|sion|ance|ence|ize|ise|ated?|ified|wise|based|side|only|free|sensitive)"
-    r"|(?:.*[\-_.])?(?:wrong|weak|strong|safe|secure|secret|same|blank|null|empty|missing|short|long|good"
+    r"|(?:.*[\-_.])?(?:wrong|weak|strong|safe|secure|secret|same|blank|null|empty|missing"
+    r"|short|long|good"
     r"|right|okay|gone|lost|fresh|unique|simple|plain|plaintext|cleartext|text|case|stale|unsafe"
     r"|public|private|there|here|where|never|always|still|again|something|anything|nothing|someone"
     r"|everything|everyone|probably|maybe|known|unknown|given|taken|broken|stolen|written|shown"
@@ -93,7 +95,7 @@ ROWS: tuple[Pattern, ...] = (
         "PASSWORD",
         re.compile(
             r"(?i:passw(?:or)?d|passphrase|passcode|passwort|kennwort|pwd)"
-            r"(?:[ ](?i:for|of|on|to|at|in)(?:[ ][A-Za-z0-9'\-]{1,16}){1,4}?)?"
+            r"(?:[ ](?i:for|of|on|to|at|in)(?:[ ][A-Za-z0-9'/_.@\-]{1,24}){1,4}?)?"
             r"(?:[ ](?i:is|was|ist|lautet|war)(?:[ ](?i:still|now|just|simply|literally|set to))?"
             r"(?:[ ]?:)?[ ]|[ ](?i:back )?to[ ]|[ ]?:[ ])"
             rf"[{_QUOTES}]{{0,3}}(?P<word>{_WORD}){_ENDS}"

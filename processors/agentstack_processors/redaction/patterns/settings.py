@@ -78,7 +78,8 @@ _SIGNING = re.compile(
 )
 _WORDS_NUMBERED = re.compile(r"(?:[a-z]{2,12}[\-_]){3,7}(?=[a-z0-9]*[0-9])[a-z0-9]{1,12}\Z")
 _OF_TRADE = re.compile(
-    r"(?<![a-z])(?:key|secret|token|pass|password|your|change|example|test|dummy|sample|version|prod)"
+    r"(?<![a-z])(?:key|secret|token|pass|password|your|change|example|test|dummy|sample"
+    r"|version|prod)"
     r"(?![a-z])"
 )
 _ENDS = " \t\r\n;,&`\"'\\"  # behind a value without quotes
@@ -174,12 +175,14 @@ ROWS: tuple[Pattern, ...] = (
     Pattern(
         "PASSWORD",
         re.compile(
-            r"(?:(?i:login|authenticate|auth|credentials?|bind(?:_s)?)(?:[ \t]{0,2}=[ \t]{0,2})?\("
+            r"(?:(?i:login|authenticate|authenticator|auth|basic|credentials?|bind(?:_s)?)"
+            r"(?:[ \t]{0,2}=[ \t]{0,2})?\("
             r"|(?i:connect(?:ion)?)\([^(),\n]{1,80},)[^()\n]{1,120}?,[ \t]{0,3}"
             rf"[@b]?[\"']({CHOSEN})[\"'](?=[ \t]{{0,3}}[),])"
         ),
         words=(
-            b"login(", b"authenticate(", b"auth(", b"auth-=-(", b"auth=(", b"credential(",
+            b"login(", b"authenticate(", b"authenticator(", b"basic(",
+            b"auth(", b"auth-=-(", b"auth=(", b"credential(",
             b"credentials(", b"bind(", b"bind-s(", b"connection(", b"connect(",
         ),
         group=1,
@@ -200,7 +203,8 @@ ROWS: tuple[Pattern, ...] = (
     ),
     Pattern(
         "PASSWORD",
-        re.compile(rf"(?i:securestring)[ \t]{{1,3}}(?:-String[ \t])?[\"']({CHOSEN})[\"']"),
+        re.compile(rf"(?i:securestring)[ \t]{{1,3}}(?:-(?:String|AsPlainText"
+            rf"|Force)[ \t]){{0,3}}[\"']({CHOSEN})[\"']"),
         words=(b"securestring-",),
         group=1,
         accept=_not_dull,

@@ -29,12 +29,12 @@ _WORD = (
     r")[)\],!?]{0,2}"
 )
 _BETWEEN = (
-    rf"[\"'`*)\]?.]{{0,3}}(?:\[[A-Za-z0-9_\-]{{1,16}}\])?(?:{_WORD}){{0,6}}?"
+    rf"[\"'`*)\]?.]{{0,3}}(?:,(?= [A-Za-z]))?(?:\[[A-Za-z0-9_\-]{{1,16}}\])?(?:{_WORD}){{0,6}}?"
     r"(?:[ \t](?:\([^()\n]{1,64}\)|[\"'][^\"'\n]{1,64}[\"'])(?=[:\s]))?"
 )
 _IS = (
     r"(?:(?:is|was|are|it(?:'|\u2019)?s)(?: (?:now|still|currently|just|always|actually|set to))?"
-    r"|to|je|este|adalah|c(?:'|\u2019)est|ist|lautet|war|est|es|era|\u00e9|\u00e8|eh"
+    r"|to|auf|je|este|adalah|c(?:'|\u2019)est|ist|lautet|war|est|es|era|\u00e9|\u00e8|eh"
     r"|jest|to jest|\u00e4r|er|on|olarak)"
 )
 GIVES = (
@@ -67,10 +67,13 @@ _KEYS_ABROAD = (
 
 # Behind these stands what a password must be like, or the number of something else.
 NOT_GIVEN = re.compile(
-    r"(?i:\b(?:must|should|contain\w*|least|length|longer|characters?|policy|hash(?:ed|es)?|encrypt\w*"
-    r"|reset|expir\w+|manager|version|error|codes?|ticket|request|ids?|uuid|names?|commit|sha|branch"
+    r"(?i:\b(?:must|should|contain\w*|least|length|longer|characters?|policy|hash(?:ed|es)?"
+    r"|encrypt\w*"
+    r"|reset|expir\w+|manager|version|error|codes?|ticket|request|ids?|uuid|names?|commit|sha"
+    r"|branch"
     r"|fingerprint|digest|checksum|trace|runs?|jobs?|build|bucket|fields?|columns?|header|endpoint"
-    r"|url|pages?|paths?|files?|folder|user|users|account|cursor|continuation|public|primary|foreign"
+    r"|url|pages?|paths?|files?|folder|user|users|account|cursor|continuation|public|primary"
+    r"|foreign"
     r"|partition|sort|cache|object|row|index|idempotency|host|kms|invalid token|unexpected|symbol"
     r"|address|contract|count|log_?probs?|scores?"
     r"|freq\w*|rank"
@@ -95,15 +98,18 @@ _ADDRESS = re.compile(
 _PATH, _SIGNS = re.compile(r"[/:]"), re.compile(r"[!#$%^&*?]")
 _HEX = re.compile(r"(?:0x)?[0-9a-fA-F\-]+\Z")
 _SPECIFIC = re.compile(
-    r"(?i:(?<![a-z])(?:api|access|secret|private|auth|token|license|app|client|encryption|decryption|deploy"
-    r"|admin|subscription|datadog|algolia|pagerduty|fastly|cloudflare|mailgun|newrelic"
+    r"(?i:(?<![a-z])(?:api|access|secret|private|auth|token|license|app|client|encryption"
+    r"|decryption|deploy"
+    r"|admin|subscription|aes|enc|hmac|\w*weather\w*|datadog"
+    r"|algolia|pagerduty|fastly|cloudflare|mailgun|newrelic"
     r"|signing|webhook"
     r"|(?:my|our|mon|ma|mi|mein(?:e[mnrs]?)?|moj[ae]?)(?![a-z])))"
 )
 # "our key partner is", "the secret ingredient is": what is key or secret is no key.
 _ADJECTIVE = re.compile(
     r"(?i:key|secret) (?!(?i:for|to|of|on|in|at|from|with|and|which|that|i|we|you|here|now|is|was"
-    r"|are|it|key|token|value|phrase|string|will|has|should|below|above|again|today|please|thanks)\b)"
+    r"|are|it|key|token|value|phrase|string|will|has|should|below|above|again|today|please"
+    r"|thanks)\b)"
     r"[A-Za-z]"
 )
 
@@ -173,6 +179,15 @@ def is_chosen(value: str) -> bool:
     return is_password(value) and values.is_strong(value.rstrip(_TAIL), bare=True)
 
 
+def _is_of_a_form(text: str, start: int, value: str) -> bool:
+    """The key of a program, in groups; of a wallet, which is hexadecimal."""
+    before = text[max(0, start - 24) : start + 3].lower()
+    if _OF_WALLET.match(value) is not None:
+        return before.endswith(("private key", "private_key"))
+    return _OF_PROGRAM.search(before) is not None and _GROUPS.match(value) is not None
+
+
+_OF_WALLET = re.compile(r"(?:0x)?[0-9a-f]{64}\Z")
 _OF_PROGRAM = re.compile(
     r"(?i:licen[cs]e|activation|product|serial|cd|recovery|registration)[ \-]key\Z"
 )
@@ -190,9 +205,8 @@ def _said_key(match: Match) -> bool:
     if cached or NOT_GIVEN.search(between) is not None:
         return False
     named = _SPECIFIC.search(text, max(0, start - 24), match.start(1)) is not None
-    if is_key(match[1], named=named) or (
-        _OF_PROGRAM.search(text, max(0, start - 24), start + 3) and _GROUPS.match(match[1])
-    ):
+    drawn = named or text[start : start + 5].lower() == "token"
+    if is_key(match[1], named=drawn) or _is_of_a_form(text, start, match[1]):
         return True
     if _ADJECTIVE.match(between) is not None or things.is_piece(text, match.end()):
         return False
@@ -210,6 +224,7 @@ _SAYING = re.compile(
     r"(?:\b(?i:as|is|are)|<-+|\u2190|[(\u2014\u2013\-,] ?(?:that|this|it)"
     r"|\((?:the|my|our|your|his|her)"
     r"|\b(?i:an? (?:very )?(?:good|strong|weak|bad|secure|safe|decent))"
+    r"|\b(?i:into|(?:ok|okay|fine|good|safe) (?:as|for))"
     r"|\b(?i:when|if|once|where) (?:[a-z']{1,12} ){1,3}(?:ask|prompt)[a-z]{0,3}(?: you| me)? for)"
     r"(?=(?:['\u2019]s)? (?:[A-Za-z '\u2019\-]{2,40})?\Z)"
 )
@@ -270,6 +285,7 @@ _SHORTEST = 4  # characters of a value
 def _is_password_before(value: str) -> bool:
     plain = value.rstrip(_TAIL)
     odd = values.is_odd_case(plain) or values.is_two_words(plain) or values.is_numbered(plain)
+    odd = odd or values.is_leet(value)
     return is_password(value) and (odd or values.is_strong(value, bare=True))
 
 
@@ -326,6 +342,8 @@ ROWS: tuple[Pattern, ...] = (
             r"|that(?:'|\u2019)?s|this is)[ \t]){1,3}"
             r"|\((?i:the|my|our|your|his|her)[ \t]"
             r"|(?i:an?[ ](?:very )?(?:good|strong|weak|bad|secure|safe|decent))[ ]"
+            r"|(?i:ok|okay|fine|good|safe)[ ](?i:as|for)[ ](?:(?:a|my|the|an)[ ])?"
+            r"|(?i:into)[ ](?:(?:the|my|your|its)[ ])?(?=[a-z ]{0,16}pass|Pass)"
             r"|(?i:when|if|once|where)[ ](?:[a-z']{1,12}[ ]){1,3}(?:ask|prompt)[a-z]{0,3}"
             r"(?:[ ]you|[ ]me)?[ ]for[ ](?:(?:the|a|your|my|its)[ ])?"
             r"|[(\u2014\u2013\-,][ \t]?(?i:(?:that|it)(?:'|\u2019)?s|this is|that is)[ \t]"

@@ -18,13 +18,20 @@ from agentstack_processors.redaction.patterns.row import Pattern, Span, at_named
 from agentstack_processors.redaction.reading import Reading
 
 _HEAD = 300  # characters of the first line of a table, at most
-_COLUMN = r"(?:password|passwd|passwort|passphrase|pass(?![a-z])|pwd|secret|token|key)"
+_COLUMN = (
+    r"(?:password|passwd|passwort|kennwort|wachtwoord|senha|passphrase|pass(?![a-z])|pwd|secret"
+    r"|token|key)"
+)
 _NAMED = re.compile(
     r"(?i:(?:(?:client|api|access|auth|user|db|admin|login|secret)[_\- ]?)?"
     r"(?:secret|token|password)"
-    r"|passw(?:or)?d|passwort|passphrase|pass|pwd|(?:api|access|secret|auth|private)[_\- ]?key)\Z"
+    r"|passw(?:or)?d|passwort|kennwort|wachtwoord|senha|passphrase|pass|pwd|(?:api|access"
+    r"|secret|auth|private)[_\- ]?key)\Z"
 )
-_OWNER = re.compile(r"(?i:user|login|e-?mail|name|host|url|site|account|service|benutzer)")
+_OWNER = re.compile(
+    r"(?i:user|login|e-?mail|name|host|url|site|account|service|system|benutzer|usu"
+    r"|ger\u00e4t|gebruiker)"
+)
 _USER = re.compile(r"(?i:user|login|e-?mail)")
 # Beside these columns a token is a piece of a text.
 _MEASURED = re.compile(
@@ -219,10 +226,6 @@ def _is_base64(value: str) -> bool:
         return False
 
 
-_VALUE_COLUMNS = (
-    "value", "option-value", "config-value", '"value', "`value",
-)  # fmt: skip
-
 ROWS: tuple[Pattern, ...] = (
     Pattern(
         "SECRET",
@@ -231,6 +234,9 @@ ROWS: tuple[Pattern, ...] = (
             b"password",
             b"passwd",
             b"passwort",
+            b"kennwort",
+            b"wachtwoord",
+            b"senha",
             b"passphrase",
             b"pass",
             b"pwd",
@@ -255,7 +261,8 @@ ROWS: tuple[Pattern, ...] = (
         "PASSWORD",
         re.compile(
             r"(?i:insert[ \t]{1,4}into)[ \t]{1,4}[`\"\[]?(?:[a-z_]{1,20}\.)?[`\"\[]?"
-            r"(?i:(?:[a-z]{1,12}_)?(?:users?|accounts?|logins?|admins?|members?|customers?|credentials)"
+            r"(?i:(?:[a-z]{1,12}_)?(?:users?|accounts?|logins?|admins?|members?|customers?"
+            r"|credentials)"
             r"(?:_[a-z]{1,12})?)[`\"\]]?(?=\s{0,4}(?i:values))"
         ),
         words=(b"insert-into",),
@@ -265,11 +272,11 @@ ROWS: tuple[Pattern, ...] = (
     Pattern(
         "PASSWORD",  # UPDATE settings SET value = '…' WHERE name = 'smtp_password'
         re.compile(
-            r"(?i:set)[ ][\"`\[]?(?i:(?:option_|config_)?value)[\"`\]]?[ ]?=[ ]?N?'([^'\s]{4,256})'"
+            r"(?i:set)[ ][\"`\[]?(?i:value)[\"`\]]?[ ]?=[ ]?N?'([^'\s]{4,256})'"
             r"[^;\n]{0,80}?(?i:where)[^;\n]{0,60}?=[ ]?N?'[^'\n]{0,40}"
             r"(?i:pass|pwd|secret|token|key)[^'\n]{0,12}'"
         ),
-        words=tuple(f"set-{name}".encode() for name in _VALUE_COLUMNS),
+        words=(b"set-value", b'set-"value'),
         group=1,
         accept=lambda match: not nobodys.is_dull(match[1]),
         search=at_words,

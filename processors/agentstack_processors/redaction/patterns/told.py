@@ -20,12 +20,13 @@ _ONCE = (
 _ABOUT = r"(?:[ \t](?i:for|of|to|on|at)(?:[ \t][A-Za-z0-9'\-]{1,16}){1,4}?)?"
 _GIVES = (
     r"(?:[ \t]?[:=][ \t]{0,2}|(?:'|\u2019)s[ ]"
-    r"|[ \t](?i:is|was|ist|est|es)(?:[ \t]now)?(?:[ \t]?:)?[ \t]{1,2}"
+    r"|[ \t](?i:is|was|ist|est|es|lautet|\u00e8|\u00e9)(?:[ \t]now)?(?:[ \t]?:)?[ \t]{1,2}"
     r"|[ \t](?i:set|changed|reset)[ \t]to[ \t]|[ \t](?=#?[0-9]))"
 )
-_IS = (" is ", " ist ", " est ", " es ", " was ", " to ")
+_IS = (" is ", " ist ", " est ", " es ", " lautet ", " \u00e8 ", " \u00e9 ", " was ", " to ")
 _WHOSE = re.compile(
-    r"(?i:(?<![a-z])(?:my|your|his|her|our|their|card|door|alarm|gate|garage|safe|atm|bank|sim|debit"
+    r"(?i:(?<![a-z])(?:my|your|his|her|our|their|card|door|alarm|gate|garage|safe|atm|bank"
+    r"|sim|debit"
     r"|credit|security|access|entry|voicemail|phone|new|old|temporary|current)[ \t](?:[a-z]{2,12}"
     r"[ \t])?)\Z"
 )
@@ -41,7 +42,7 @@ def _is_code(match: Match) -> bool:
     text, start, value = match.string, match.start(), match[1].rstrip(".,:;!?#*")
     if text[start - 1 : start].isalnum() or text[start - 1 : start] in ("_", "-", "$", "."):
         return False
-    if match[0][:3].lower() == "pin":
+    if match[0][:3].lower() in ("pin", "puk"):
         return _is_pin(text, match, value)
     if value.isdigit():
         return 4 <= len(value) <= 8
@@ -54,6 +55,41 @@ def _is_code_of(match: Match) -> bool:
     return before not in ("_", "-", "$", ".") and 4 <= len(match[1]) <= 8
 
 
+_NAMED_CODE = re.compile(
+    r"(?i:(?<![a-z])(?:your|my|our|his|her|their|lockbox|keypad|entry|building|house|office|safe"
+    r"|garage|lift"
+    r"|elevator|entrance|front door|back door|shed|locker|vault|key ?box)[ ]"
+    r"(?:[A-Za-z0-9\-]{2,16}[ ])?)\Z"
+)
+_OTHER_CODE = re.compile(
+    r"(?i:(?:error|exit|status|zip|area|postal|post|country|promo\w*|discount|coupon|voucher|http"
+    r"|response|return|source|currency|colou?r|product|item|order|booking|reservation|airport"
+    r"|bar|qr"
+    r"|dress|swift|sort|branch|reference|referral|tracking|department|cost|tax|invite|group|class"
+    r"|game|room|session|team|city|region|state|language|reason|result|event|message|project|course"
+    r"|category|type|gift|hex|unicode|char|key|op|dialling|dial)[ ])\Z"
+)
+
+
+def _is_named_code(match: Match) -> bool:
+    """`your Acme code is …`, `Lockbox code: …`; not a code of an error or a town."""
+    text, start = match.string, match.start()
+    before = text[max(0, start - 36) : start]
+    return _OTHER_CODE.search(before) is None and _NAMED_CODE.search(before) is not None
+
+
+_NUMBER_BEFORE = re.compile(r"(?:\A|[\s\"'`*(#>:])(?:[A-Z]-)?([0-9]{4,8})[\"'`*)]{0,2} \Z")
+
+
+def _numbers_before(pattern: Pattern, reading: Reading) -> Iterator[Span]:
+    """`771204 is your Acme code`."""
+    text = reading.text
+    for start, _ in at_words(pattern, reading):
+        number = _NUMBER_BEFORE.search(text, max(0, start - 16), start)
+        if number is not None:
+            yield number.span(1)
+
+
 def _is_pin(text: str, match: Match, value: str) -> bool:
     """`my PIN is …`, `PIN: …`; not the pin of a plug, and not the postal code of India."""
     if not value.isdigit() or not 4 <= len(value) <= 8:
@@ -64,7 +100,8 @@ def _is_pin(text: str, match: Match, value: str) -> bool:
     postal = len(value) == 6 and "code" in match[0].lower()
     bare = text[match.start(1) - 1] == " " and text[match.start(1) - 2].isalpha()
     given = not bare or text.endswith(_IS, 0, match.start(1))
-    return match[0].startswith("PIN") and given and not postal
+    named = match[0].startswith(("PIN", "PUK")) or match[0][3:5] in (" d", " f")
+    return named and given and not postal
 
 
 # login bob password …: who logs in stands before.
@@ -80,8 +117,12 @@ _CHOSEN = re.compile(
 
 def _is_number_said(match: Match) -> bool:
     """`the passcode is 441902`; not "is 12 characters long"."""
-    text, start, value = match.string, match.start(), match[1]
-    before = text[start - 1 : start]
+    text, start, value = match.string, match.start(), match["value"]
+    before, head = text[start - 1 : start], text[start : match.start("value")]
+    if match["gives"] is None:  # unlock it with passcode 2580
+        verb = _VERB.search(text, max(0, start - 40), start) is not None
+        if not verb or head.rstrip("\"'`*").lower() not in ("passcode ", "password "):
+            return False
     return not (before.isalnum() or before in ("_", "-", "$", ".")) and not (
         len(value) == 4 and value[:2] in ("19", "20")
     )
@@ -133,15 +174,19 @@ ROWS: tuple[Pattern, ...] = (
     Pattern(
         "SECRET",
         re.compile(
-            r"(?:[Pp][Ii][Nn](?<![A-Za-z0-9][Pp][Ii][Nn])|[Oo][Tt][Pp](?<![A-Za-z0-9][Oo][Tt][Pp]))"
+            r"(?:[Pp][Ii][Nn](?<![A-Za-z0-9][Pp][Ii][Nn])|[Oo][Tt][Pp](?<![A-Za-z0-9][Oo][Tt][Pp])"
+            r"|PUK(?<![A-Za-z0-9]PUK))"
             r"(?:[ \-](?i:code|number))?"
-            r"(?:[ ]f(?:\u00fc|ue|u)r[ ](?:[A-Za-z\u00c0-\u024f]{2,16}[ ]?){1,3}?)?"
+            r"(?:[ ](?:f(?:\u00fc|ue|u)r|d(?:e|el|a|o|ella|u|er|es))[ ]"
+            r"(?:[A-Za-z\u00c0-\u024f]{2,16}[ ]?){1,3}?)?"
             rf"{_GIVES}[\"'`*]{{0,3}}([0-9]{{4,8}})"
             r"(?![A-Za-z0-9/\-])"
         ),
         words=(
             b"pin-0", b"pin-is", b"pin-was", b"pin-code", b"pin-number", b"pin-set", b"pin:",
-            b"pin=", b"pin\"s", b"pin-f", b"otp-0", b"otp-is", b"otp:", b"otp=",
+            b"pin=", b"pin\"s", b"pin-f", b"pin-lautet",
+            b"pin-de",
+            b"puk-", b"puk:", b"otp-0", b"otp-is", b"otp:", b"otp=",
         ),
         group=1,
         accept=_is_code,
@@ -152,7 +197,8 @@ ROWS: tuple[Pattern, ...] = (
         re.compile(
             r"(?:[Pp][Ii][Nn](?<![A-Za-z0-9][Pp][Ii][Nn])|[Cc]ode(?<![A-Za-z0-9][Cc]ode))"
             r"[ ](?i:for|of|to)[ ](?:(?i:the|my|our|your|his|her)[ ])?(?:[a-z]{2,10}[ ])?"
-            r"(?i:alarm|door|gate|safe|garage|lock|vault|lockbox|entrance|house|flat|building|card"
+            r"(?i:alarm|door|gate|safe|garage|lock|vault|lockbox|entrance|house|flat|building|shed|locker"
+            r"|cabinet|elevator|lift|office|warehouse|gym|barrier|storage|room|card"
             r"|account|phone|voicemail|bank|sim)"
             rf"{_GIVES}[\"'`*]{{0,3}}([0-9]{{4,8}})(?![A-Za-z0-9/\-])"
         ),
@@ -192,12 +238,12 @@ ROWS: tuple[Pattern, ...] = (
         "PASSWORD",
         re.compile(
             r"(?i:passcode|password)(?:[ ](?i:for|to|of)(?:[ ][A-Za-z0-9'\-]{1,16}){1,4}?)?"
-            r"[ ](?i:is|was)(?i: now)?(?:[ ]?:)?[ ][\"'`*]{0,2}([0-9]{4,10})"
+            r"(?P<gives>[ ](?i:is|was)(?i: now)?(?:[ ]?:)?)?[ ][\"'`*]{0,2}(?P<value>[0-9]{4,10})"
             r"(?![A-Za-z0-9\-]|[.,][0-9]"
             r"|[ ](?i:char|digit|letter|day|hour|min|sec|symbol|time|bit|byte|%))"
         ),
         words=(b"passcode", b"password"),
-        group=1,
+        group=2,
         accept=_is_number_said,
         search=at_words,
     ),
@@ -222,6 +268,43 @@ ROWS: tuple[Pattern, ...] = (
         words=(b"password", b"passphrase", b"passcode"),
         group=1,
         accept=lambda match: values.is_typed(match[1]),
+        search=at_words,
+    ),
+    Pattern(
+        "SECRET",  # your Acme code is …
+        re.compile(
+            r"(?i:code)[ ]?(?:[ ]is|:)[ ][\"'`*#]{0,3}([0-9]{4,8}|[0-9]{3}[ \-][0-9]{3})"
+            r"(?![0-9A-Za-z/\-])"
+        ),
+        words=(b"code-is", b"code:"),
+        group=1,
+        accept=_is_named_code,
+        search=at_words,
+    ),
+    Pattern(
+        "SECRET",  # … is your Acme code
+        re.compile(
+            r"(?i:is[ ]your)[ ](?:[A-Za-z0-9\-]{1,16}[ ]){0,3}?"
+            r"(?i:(?:log|sign|verification|pass)?[ \-]?(?:in[ ])?code|otp|pin)(?![a-z])"
+        ),
+        words=(b"is-your-",),
+        search=_numbers_before,
+    ),
+    Pattern(
+        "SECRET",  # in other languages: code d'acc\u00e8s, c\u00f3digo de acceso
+        re.compile(
+            r"(?i:code d['\u2019]acc[e\u00e8]s|code de la porte"
+            r"|digo(?<=[o\u00f3]digo) d[eo](?: [a-z\u00e7\u00e3\u00f3]{2,14}){1,2}"
+            r"|codice di (?:accesso|sicurezza|verifica))"
+            r"(?:[ ]?:|[ ](?:est|es|\u00e9|\u00e8|lautet|ist))[ ]\*{0,2}"
+            r"([0-9]{4,8}|[0-9A-Z]{5,8})(?![0-9A-Za-z])"
+        ),
+        words=(
+            b'code-d"acc', b"code-de-la-porte", b"digo-d",
+            b"codice-di-",
+        ),
+        group=1,
+        accept=lambda match: values.has_digit(match[1]),
         search=at_words,
     ),
     Pattern(

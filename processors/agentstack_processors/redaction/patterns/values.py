@@ -20,7 +20,7 @@ _CODE = re.compile(r"[A-Za-z_][\w]*(?:(?:\.|::|->)[A-Za-z_]\w*)+\Z")
 _DOTTED = re.compile(  # `Otter.Maple42`, `otter.Maple42`, `Otter.7`; `L1brary.Card`
     r"[A-Z][a-z]{2,}\.[A-Za-z][a-z]{2,}[0-9]{1,4}\Z"
     r"|(?!models|types|schemas?)[a-z]{4,}\.(?!Int|Float|Sha|Utf|Base|Draft)[A-Z][a-z]{2,}[0-9]{1,4}\Z"
-    r"|[A-Z][a-z]{0,2}[0134][a-z]{2,}\.[A-Za-z]{3,}\Z"
+    r"|[A-Z][a-z]{0,3}[0134][a-z]+\.[A-Za-z]{3,}\Z"
 )
 _IN_CODE = re.compile(r"[.:\->]+")
 _WORDY = re.compile(

@@ -30,7 +30,17 @@ def _is_listed(match: Match) -> bool:
     value = match[1].rstrip(_TAIL)
     if nobodys.is_dull(value) or _FILE.match(value) is not None:
         return False
+    if match.string[match.start(1) - 2] == ",":
+        return _MARKS.search(value) is not None and values.is_strong(value)
     return values.is_strong(value, bare=True) or values.is_numbered(value)
+
+
+_MARKS = re.compile(r"[A-Za-z0-9][#!$%^&*?~][A-Za-z0-9]")
+
+
+def _is_worded(value: str) -> bool:
+    """`hello-visitor-9`: words and a number, small."""
+    return values.has_digit(value) and "-" in value
 
 
 ROWS: tuple[Pattern, ...] = (
@@ -47,9 +57,20 @@ ROWS: tuple[Pattern, ...] = (
         search=at_words,
     ),
     Pattern(
+        "PASSWORD",  # Guest wifi: Lobby / …
+        re.compile(
+            rf"(?i:ssid|wi-?fi)(?![A-Za-z])[^\n:]{{0,24}}:[ ][A-Za-z0-9_\-]{{2,32}}[ ]/[ ]{_VALUE}"
+        ),
+        words=(b"ssid", b"wifi", b"wi-fi"),
+        group=1,
+        accept=lambda match: _lets_in(match) or _is_worded(match[1]),
+        search=at_words,
+    ),
+    Pattern(
         "PASSWORD",
         re.compile(
-            r"@(?<=[A-Za-z0-9_+\-]@)(?:[A-Za-z0-9\-]{1,40}\.){1,4}[A-Za-z]{2,10}[:|]" + _VALUE
+            r"@(?<=[A-Za-z0-9_+\-]@)(?:[A-Za-z0-9\-]{1,40}\.){1,4}[A-Za-z]{2,10}"
+            rf"(?:[:|]|[ ]/[ ]|,[ ]){_VALUE}"
         ),
         literals=("@",),
         group=1,
@@ -58,11 +79,13 @@ ROWS: tuple[Pattern, ...] = (
     Pattern(
         "SECRET",
         re.compile(
-            r"(?i:license|activation|product|serial)[ \-_]key"
-            r"(?:[ \t]?[:=]|[ ]is)?[ \t]{1,3}[\"'`]?([A-Z0-9]{5}(?:-[A-Z0-9]{5}){3,5})"
+            r"(?i:licen[cs]e|activation|product|serial)(?:[ \-_]key)?"
+            r"(?:[ \t]?[:=]|[ ]is)?[ \t]{1,3}[\"'`]?([A-Z0-9]{4,5}(?:-[A-Z0-9]{4,5}){3,5})"
             r"(?![A-Za-z0-9\-])"
         ),
-        words=(b"license-key", b"activation-key", b"product-key", b"serial-key"),
+        words=(
+            b"license-key", b"activation-key", b"product-key", b"licence",
+        ),
         group=1,
         accept=lambda match: values.has_digit(match[1]) and len(set(match[1])) > 8,
         search=at_words,
