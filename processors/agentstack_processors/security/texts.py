@@ -47,13 +47,14 @@ _RUNS = frozenset(("invoke_agent", "invoke_workflow"))
 _SEARCH = frozenset(("retrieval", "rerank"))
 MODEL_OPERATIONS = frozenset(("chat", "text_completion", "generate_content"))
 _WORTH_REMEMBERING = 512
+_TAIL = 64
 
 
 class Prefixes:
     """How much of a growing message list has been decoded: per head of the list, one prefix.
 
-    Only length and hash are kept. `rest` is exact: a list that does not begin with the very
-    characters seen before is decoded whole.
+    Only length, hash and the last characters are kept. `rest` is exact: a list that does not begin
+    with the very characters seen before is decoded whole.
     """
 
     __slots__ = ("_known",)
@@ -61,7 +62,7 @@ class Prefixes:
     """Different conversations remembered in one trace."""
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[int, int]] = {}
+        self._known: dict[int, tuple[int, str, int]] = {}
 
     def rest(self, field: str, text: str) -> str:
         """`text`, a JSON list, without the members of the list seen before under this head."""
@@ -69,11 +70,12 @@ class Prefixes:
         known = self._known.pop(head, None)
         if len(self._known) >= self.most:
             del self._known[next(iter(self._known))]
-        self._known[head] = (len(text), hash(text[:-1]))
+        self._known[head] = (len(text), text[-_TAIL:-1], hash(text[:-1]))
         if known is None:
             return text
-        length, seen = known
-        if len(text) < length or hash(text[: length - 1]) != seen:
+        length, tail, seen = known
+        # Of most lists that go on otherwise, what comes at the end tells it, without a hash.
+        if text[max(0, length - _TAIL) : length - 1] != tail or hash(text[: length - 1]) != seen:
             return text
         if len(text) == length:
             return "" if text[-1] == "]" else text
@@ -197,14 +199,14 @@ class _Reader:
         else:
             value = decode(text)
         for message in value if isinstance(value, list) else (value,):
-            self._said(key, message, scope, output)
+            known = usual(message)
+            if known is None:
+                self._said(key, message, scope, output)
+            else:
+                speaker, said, tool = known
+                self._add(said, speaker, key, tool, output)
 
     def _said(self, key: str, message: Any, scope: Scope, output: bool) -> None:
-        known = usual(message)
-        if known is not None:
-            speaker, text, tool = known
-            self._add(text, speaker, key, tool, output)
-            return
         for said in read(message, scope):
             self._add(said.text, said.scope, key, said.tool, output)
 
