@@ -16,6 +16,7 @@ phrases_2kb_ms: one alternation of naive phrases over the same texts, as a yards
 from __future__ import annotations
 
 import base64
+import codecs
 import json
 import random
 import time
@@ -83,6 +84,11 @@ def stuffed(rules: Sequence[Rule], seed: int = 3) -> dict[str, str]:
         "words as JSON": json.dumps(text_of(words, 600_000, " ").split()),
         "spaced sentences": " ".join(text_of(plain, 20_000, " ")),
         "look-alikes": text_of(plain, 200_000).translate(alike),
+        "leet": text_of(plain, 24_576).translate(str.maketrans("oeiast", "031457")),
+        "reversed": text_of(plain, 24_576)[::-1],
+        "rot13": codecs.encode(text_of(plain, 24_576), "rot13"),
+        "hex": text_of(plain, 12_000).encode().hex(),
+        "new words": text_of([*words, *_new_words(rng, len(words))], 24_576, " "),
         "full-width": "".join(
             chr(ord(char) + 0xFEE0) if "!" <= char <= "~" else char
             for char in text_of(plain, 24_577)
@@ -91,6 +97,11 @@ def stuffed(rules: Sequence[Rule], seed: int = 3) -> dict[str, str]:
             [base64.b64encode(text_of(plain, 600).encode()).decode() for _ in range(30)], 24_576
         ),
     }
+
+
+def _new_words(rng: random.Random, count: int) -> list[str]:
+    """Words that nobody has seen before."""
+    return ["".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=7)) for _ in range(count)]
 
 
 def hostile() -> dict[str, str]:
