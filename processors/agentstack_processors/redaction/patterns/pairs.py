@@ -64,17 +64,6 @@ def _is_behind_pw(value: str) -> bool:
     return chosen or (values.has_digit(value) and not value.isdigit())
 
 
-_BESIDE = re.compile(r"(?:[,;(/\-][ ]?|(?i:user(?:name)?|login)[ :=]{1,2}\S{2,32}[ ,]{1,3})\Z")
-
-
-def _is_said_pw(match: Match) -> bool:
-    """The same behind `pw` and a space, which a sign, a verb or a login beside it makes one."""
-    start = match.start()
-    given = match["gives"] is not None or match["is"] is not None
-    beside = _BESIDE.search(match.string, max(0, start - 48), start) is not None
-    return (given or beside) and _is_behind_pw(match["value"])
-
-
 _ARGUMENT = re.compile(r"[A-Za-z_]+=|v?[0-9]+(?:\.[0-9]+)+")
 
 
@@ -95,16 +84,23 @@ ROWS: tuple[Pattern, ...] = (
         accept=lambda match: _is_behind_pw(match[1]) or _is_mixed(match),
     ),
     Pattern(
-        "PASSWORD",  # pw for the box: …; (pw …)
+        "PASSWORD",  # pw for the box: …
         re.compile(
-            r"(?i:pw)(?<![A-Za-z0-9_.\-]pw)[ ]"
+            r"[Pp][Ww](?<![A-Za-z0-9_.\-][Pp][Ww])[ ]"
             r"(?:(?:for|on|of|at|to)(?:[ ][A-Za-z0-9.\-]{1,16}){1,4}?"
-            r"(?P<gives>[ ]?[:=]|[ ](?:is|was|to))[ ]|(?P<is>is[ ]|was[ ]|to[ ]|[:=][ ]?)|)"
-            r"[\"'`]?(?P<value>[^\s\"'`,;<>{}()\[\]|]{6,64})"
+            r"(?:[ ]?[:=]|[ ](?:is|was|to))[ ]"
+            r"|is[ ]|was[ ]|to[ ]|[:=][ ]?)[\"'`]?([^\s\"'`,;<>{}()\[\]|]{6,64})"
         ),
         literals=("pw ", "PW ", "Pw "),
-        group=3,
-        accept=_is_said_pw,
+        group=1,
+        accept=lambda match: _is_behind_pw(match[1]),
+    ),
+    Pattern(
+        "PASSWORD",  # user bob, pw …
+        re.compile(r"[,;(/][ ]?[Pp][Ww][ ][\"'`]?([^\s\"'`,;<>{}()\[\]|]{6,64})"),
+        literals=tuple(f"{sign}{pw} " for sign in ("(", ", ", "; ", "/ ") for pw in ("pw", "PW")),
+        group=1,
+        accept=lambda match: _is_behind_pw(match[1]),
     ),
     Pattern(
         "PASSWORD",
