@@ -18,7 +18,7 @@ from pathlib import Path
 from agentstack_processors.security.statistics.model import Model
 
 from training.calibrate import knots, out_of_fold
-from training.collected import FOR_THE_READER, collected
+from training.collected import UNTAUGHT, collected
 from training.corpora import Text, corpora, without_copies
 from training.dataset import Cut, cut
 from training.export import model
@@ -36,7 +36,8 @@ STDLIB_FILES = 700
 def texts(folder: Path, scale: float, seed: int) -> list[Text]:
     """Everything there is to learn from."""
     files = round(STDLIB_FILES * scale)
-    read = without_copies([*corpora(folder), *collected()])
+    own = [text for text in collected() if text.source not in UNTAUGHT]
+    read = without_copies([*corpora(folder), *own])
     return [*read, *generated(scale, seed), *standard_library(files, seed)]
 
 
@@ -46,14 +47,8 @@ def cuts_of(found: Sequence[Text]) -> list[Cut]:
     return [piece for text in found if (piece := cut(text, words)) is not None and piece.windows]
 
 
-def of_linear(found: Sequence[Text]) -> list[Text]:
-    """Those that teach the linear score; all teach the second reader."""
-    return [text for text in found if text.source not in FOR_THE_READER]
-
-
 def train(found: Sequence[Text], seed: int) -> bytes:
     """The weights file; the same texts and seed give the same bytes on one machine."""
-    found = of_linear(found)
     cuts = cuts_of(found)
     calibrated = knots(out_of_fold(cuts, seed))
     counts = Counter(f"{text.source}:{int(text.attack)}" for text in found)

@@ -17,7 +17,7 @@ from training.corpora import Text
 
 FOLDER = Path(__file__).parent / "collected"
 
-FOR_THE_READER = frozenset(
+UNTAUGHT = frozenset(
     f"written-{name}"
     for name in (
         *("about-assistants", "abroad-direct", "abroad-hidden", "agent-misuse", "agent-traffic"),
@@ -28,9 +28,9 @@ FOR_THE_READER = frozenset(
         *("strict-requests", "system-prompts-ok", "task-hijack", "trigger-words"),
     )
 )
-"""Sources that teach the second reader alone. Their attacks avoid all usual wording; taught with
-them the linear score found fewer of the attacks of others at equal false alarms, since plain words
-came to look bad (`docs/detection.md`)."""
+"""Sources that teach nothing and are measured by `probe`. Their attacks avoid all usual wording;
+taught with them, neither the linear score nor the second reader found more of the attacks of
+others at equal false alarms (`docs/detection.md`)."""
 
 
 def collected(folder: Path = FOLDER) -> list[Text]:

