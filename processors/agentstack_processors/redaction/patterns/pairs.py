@@ -86,10 +86,19 @@ ROWS: tuple[Pattern, ...] = (
     Pattern(
         "PASSWORD",  # pw for the box: …
         re.compile(
-            r"[Pp][Ww](?<![A-Za-z0-9_.\-][Pp][Ww])[ ]"
-            r"(?:(?:for|on|of|at|to)(?:[ ][A-Za-z0-9.\-]{1,16}){1,4}?"
-            r"(?:[ ]?[:=]|[ ](?:is|was|to))[ ]"
-            r"|is[ ]|was[ ]|to[ ]|[:=][ ]?)[\"'`]?([^\s\"'`,;<>{}()\[\]|]{6,64})"
+            r"[Pp][Ww](?<![A-Za-z0-9_.\-][Pp][Ww])[ ](?:for|on|of|at|to)"
+            r"(?:[ ][A-Za-z0-9.\-]{1,16}){1,4}?(?:[ ]?[:=]|[ ](?:is|was|to))[ ]"
+            r"[\"'`]?([^\s\"'`,;<>{}()\[\]|]{6,64})"
+        ),
+        literals=("pw ", "PW ", "Pw "),
+        group=1,
+        accept=lambda match: _is_behind_pw(match[1]),
+    ),
+    Pattern(
+        "PASSWORD",  # pw is …
+        re.compile(
+            r"[Pp][Ww](?<![A-Za-z0-9_.\-][Pp][Ww])[ ](?:is|was|to|[:=])[ ]?"
+            r"[\"'`]?([^\s\"'`,;<>{}()\[\]|]{6,64})"
         ),
         literals=("pw ", "PW ", "Pw "),
         group=1,
