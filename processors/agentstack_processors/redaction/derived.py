@@ -8,7 +8,7 @@ optional parts repeat without end, long repeats end early (an expression that be
 one finds whatever that finds). Weaker costs a look too many; it can never cost a secret.
 
 Characters of ASCII are taken to stand as they are: whoever asks has to look for escapes of them
-apart (`scout.HIDING`), but for those that serialisers escape as a matter of course.
+apart (`framing.HIDING`), but for those that serialisers escape as a matter of course.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _ALNUM = _LETTERS_ONLY | frozenset(b"0123456789")
 _A_LETTER = next(iter(sre.parse("[A-Za-z]")))
 # What stands before the first byte of a string of OTLP: its tag and its length, which may be a
 # letter; and what ends like one in the text and is an escape.
-# (An escape that ends like what it stands for is no begin: what may stand before may end so.)
+# `\"`, `\'` and `\/` end in the very character they stand for: what stands before is that.
 BEGIN = r"\A|[\n\x12\x1a\x22*:b][\x80-\xff]{0,4}[\x00-\x7f]|\\[bfnrt]|\\u[0-9a-fA-F]{4}"
 
 

@@ -18,8 +18,9 @@ _ESCAPE = re.compile(r"\\(?<!\\\\)\\*(?:u[0-9a-fA-F]{4}|[bfnrt\"'/])")
 _PLAIN = {"b": "\b", "f": "\f", "n": "\n", "r": "\n", "t": "\t", '"': '"', "'": "'", "/": "/"}
 _SEVERAL = re.compile(r"\\(?<!\\\\)\\+(?=u[0-9a-fA-F]{4}|[bfnrt\"'/])")
 _CODE = re.compile(r"\\u([0-9a-fA-F]{4})")
-# Escapes behind which the cheap questions (is there an "@"? are there digits?) cannot see.
-HIDING = re.compile(r"\\u00[2-7aA][0-9a-fA-F]|[0-9]\\+u20[0-2][0-9a-fA-F]")
+# Escapes behind which the cheap questions (is there an "@"? are there digits?) cannot see, and
+# which look like the beginning of what follows them: `\u00e9sk-ant-`.
+HIDING = re.compile(r"\\u[0-9a-fA-F]{4}")
 
 
 class View:

@@ -30,7 +30,10 @@ _GROUPED = "|".join(
     rf"[0-9](?:{_SEP}{{0,3}}[0-9]){{{max(0, 4 - first)}}})"
     for first in range(1, 6)
 )
-NUMBER = rf"(?:{BEGIN}|[^0-9A-Za-z_.\-]|[^0-9][.\-])(?:[0-9]{{6}}{_SEP}{{0,3}}[0-9]|{_GROUPED})"
+NUMBER = (
+    rf"(?:(?:{BEGIN})[.\-]?|[^0-9A-Za-z_.\-]|[^0-9][.\-])"
+    rf"(?:[0-9]{{6}}{_SEP}{{0,3}}[0-9]|{_GROUPED})"
+)
 # Nine digits as `ssn:` takes them, whatever stands before.
 NINE = rf"(?:{BEGIN}|[^0-9])[0-9]{{3}}{_APART}?[0-9]{{2}}{_APART}?[0-9]{{4}}(?:[^0-9]|\z)"
 # Percent signs, base64 that says something in ASCII (layers._BASE64), parts of one message.

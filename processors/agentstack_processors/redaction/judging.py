@@ -120,22 +120,22 @@ class Judge:
             raise Malformed("a field that nobody knows")
         return (leaves[0].start, max(leaf.end for leaf in leaves)) if leaves else (start, start)
 
-    def asked_enough(self, low: int, high: int) -> bool:
-        """Whether so much was asked of a string by now that to read all of it costs no more."""
+    def ask_again(self, low: int, high: int) -> bool:
+        """Count a question of a string; whether by now to read all of it costs no more."""
         bounds, count = self._asked
         self._asked = (low, high), count + 1 if bounds == (low, high) else 1
         return self._asked[1] > 1 + (high - low) // _PER_QUESTION
 
     def changes(self, start: int, end: int) -> int | None:
         """None when what stands at a place has to be changed; else from where on to look again."""
-        leaves = self._leaves_near(start, end)
-        onwards = start + 1
-        for leaf in leaves:
+        stops = []
+        for leaf in self._leaves_near(start, end):
             stop = self._stop(leaf, start)
             if stop is None:
                 return None
-            onwards = max(onwards, stop)
-        return onwards
+            stops.append(stop)
+        # Where the bytes may be two things, they are read as far as both were.
+        return max(start + 1, min(stops, default=0))
 
     def _leaves_near(self, start: int, end: int) -> list[Leaf]:
         """The string at `start`, or the first that begins within what matched there."""
@@ -164,7 +164,7 @@ class Judge:
         step = self._reading.at(start)
         low, high = self._window(max(start, leaf.start), leaf, step)
         if (
-            self.asked_enough(leaf.start, leaf.end)
+            self.ask_again(leaf.start, leaf.end)
             or 2 * (high - low) >= leaf.end - leaf.start
             or PART_VALUE.match(data, start) is not None
             or self._scout.whole(data, start)
@@ -174,10 +174,12 @@ class Judge:
         text = _decoded(data, low, high, leaf)
         if text not in self._clean:
             self._allowance.read(high - low)
-            if self._redactor.scrub(text) != text or self._hides(text, leaf):
+            if self._redactor.scrub(text) != text:
                 return None
             if len(self._clean) < _MOST_KEPT:
                 self._clean.add(text)
+        if self._hides(text, leaf):  # of the leaf, not of the text: it may be clean elsewhere
+            return None
         if (low, high) == (leaf.start, leaf.end):
             return leaf.end
         read = leaf.end if high == leaf.end else start + step

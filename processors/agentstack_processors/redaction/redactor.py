@@ -265,7 +265,7 @@ class Redactor:
     def _scrub(self, text: str, depth: int = 0) -> list[_Found]:
         """All finds in `text`, in order and without overlap."""
         view: View | None = None
-        if "\\u" in text and HIDING.search(text) is not None:
+        if HIDING.search(text) is not None:
             view = View(text)
         reading = Reading(text if view is None else view.text)
         candidates = self._gate.candidates(reading)

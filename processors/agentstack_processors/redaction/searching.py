@@ -158,7 +158,7 @@ class Search:
         self._allowance.read(0)
         # Behind a string stands the next tag, which may be a letter: where it ends matters.
         low, high = (0, len(data)) if depth else self._judge.bounds(start, end)
-        if not depth and self._judge.asked_enough(low, high):
+        if not depth and self._judge.ask_again(low, high):
             return True
         return (
             (part and goes_on(data, start, high))

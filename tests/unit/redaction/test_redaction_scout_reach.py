@@ -6,12 +6,23 @@ from __future__ import annotations
 import json
 
 import pytest
+from agentstack_processors.otlp.scrub import scrub_logs, scrub_traces
 from agentstack_processors.redaction import Config, Redactor
 from agentstack_processors.redaction.custom import Custom
 
-from tests.fakes.planted_secrets import TRACE_FIELDS
+from tests.fakes.planted_secrets import SECRETS, TRACE_FIELDS, a_request, a_span, logs_with
 
 REDACTOR = Redactor(Config(key="test"))
+
+
+class _OpensEverything(Redactor):
+    """The oracle: scrubs each string, without asking first whether that is worth it."""
+
+    def suspicious(self, data, view=None):
+        return True
+
+
+_EVERYTHING_OPENED = _OpensEverything(Config(key="test"))
 
 
 def _planted(text: str) -> bytes:
@@ -81,3 +92,56 @@ def test_an_escape_far_away_makes_redaction_read_all_others():
     hidden = text + " y" * 4000 + "\\u0041"
     assert REDACTOR.scrub(hidden) != hidden
     assert REDACTOR.suspicious(_planted(hidden))
+
+
+@pytest.mark.parametrize("asked", range(0, 48, 6))
+def test_a_body_of_a_record_without_a_time_is_read_to_its_end(asked):
+    pytest.importorskip("re2")
+    order = "token limits are fine, passwords too; SGVsbG8gd29ybGQh and %41 " * asked
+    parts = [
+        {"type": "text", "text": f"use AKIA{'IOSFOD'}"},
+        {"type": "text", "text": "NN7QRSTUV2 x"},
+    ]
+    body = json.dumps({"order": order, "pad": "lorem ipsum " * 400, "parts": parts})
+    request = logs_with("body", body)
+    record = request.resource_logs[0].scope_logs[0].log_records[0]
+    record.observed_time_unix_nano, record.time_unix_nano = record.time_unix_nano, 0
+    payload = request.SerializeToString()
+    assert scrub_logs(payload, _EVERYTHING_OPENED) != payload
+    assert REDACTOR.suspicious(payload)
+
+
+def test_what_is_clean_in_one_string_may_hide_in_another():
+    pytest.importorskip("re2")
+    pad = "lorem ipsum dolor sit amet " * 150
+    known = json.dumps({"content": f"{pad} \\/AKIA{'IOSFODNN7QRSTUV2'} {pad}"})
+    request = a_request()
+    scope = request.resource_spans[0].scope_spans[0]
+    for text in (known, f'{known[:-2]} \\u003cbr\\u003e"}}'):
+        scope.spans.append(a_span(name=text))
+    payload = request.SerializeToString()
+    assert scrub_traces(payload, _EVERYTHING_OPENED) != payload
+    assert REDACTOR.suspicious(payload)
+
+
+@pytest.mark.parametrize("before", ["\\u2014", "\\u00e9", "\\u2009", "\u2014"])
+@pytest.mark.parametrize("sign", ["-", ".", ""])
+def test_a_number_behind_a_sign_behind_an_escape_is_a_number(before, sign):
+    pytest.importorskip("re2")
+    text = f'{{"note": "phone {before}{sign}415-555-2671"}}'
+    assert REDACTOR.scrub(text) != text
+    assert REDACTOR.suspicious(_planted(text))
+
+
+@pytest.mark.parametrize(
+    "before", ["\u5bc6\u94a5\uff1a", "\u201c", "\u2014", "\u2009", "\u00e9", "\u300c"]
+)
+@pytest.mark.parametrize(
+    "name", ["AWS_ACCESS_KEY_ID", "OPENAI_KEY", "ANTHROPIC_KEY", "JWT", "EMAIL"]
+)
+def test_a_secret_right_behind_an_escaped_character_is_one(before, name):
+    secret, gone = SECRETS[name]
+    text = json.dumps({"content": f"{before}{secret}"})
+    assert gone not in REDACTOR.scrub(text)
+    assert gone not in REDACTOR.scrub(json.dumps(text))
+    assert REDACTOR.suspicious(_planted(text))
