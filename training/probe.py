@@ -60,7 +60,8 @@ def _kinds(scale: float, seed: int) -> Iterator[tuple[str, list[tuple[str, Scope
     for attack in (True, False):
         for source in sorted(UNTAUGHT):
             if found := untaught(source, attack):
-                yield f"{source}, {KINDS[attack]}", found
+                some = max(1, round(min(1.0, scale) * len(found)))
+                yield f"{source}, {KINDS[attack]}", found[:some]
 
 
 def untaught(source: str, attack: bool) -> list[tuple[str, Scope]]:

@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+from training.collected import UNTAUGHT
 from training.generated import generated
 from training.probe import PROBES, probe, written
 
 
 def test_every_kind_has_a_row_with_shares() -> None:
     rows = [line.split(" | ") for line in probe(0.01, 1).split("\n")[2:]]
-    assert len(rows) == len(PROBES)
+    kinds = [row[0].strip(" |").split(", ")[0] for row in rows]
+    assert kinds[: len(PROBES)] == [rule for _, rule, _, _ in PROBES]
+    assert sorted(kinds[len(PROBES) :]) == sorted(UNTAUGHT)
     assert all(0 <= float(share.strip(" |")) <= 1 for row in rows for share in row[2:])
 
 
