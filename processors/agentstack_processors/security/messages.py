@@ -58,7 +58,7 @@ _MEMO = 16_384
 _KNOWN = Recent[str](8 << 20)
 """Results come again with every call that repeats the conversation."""
 _NAME = 200
-"""Characters of a name that are repeated for all members of its list but the first."""
+"""Characters of a name that are repeated for members of its list once it was told in full."""
 
 
 class Said(NamedTuple):
@@ -113,27 +113,33 @@ def _joined(value: Any) -> str:
     return "\n".join(lines)
 
 
-def _lines(value: Any, name: str, lines: list[str], depth: int) -> None:
+def _lines(value: Any, name: str, lines: list[str], depth: int) -> bool:
+    """Whether `name` is in the lines now: one of its members may be nothing to print."""
     if isinstance(value, str):
         nested = decode(value) if value[:1] in ("{", "[") else value
         if isinstance(nested, str):
             lines.append(f"{name}: {value}" if name and len(lines) <= _MOST_LEAVES else value)
-            return
+            return True
         value = nested
     if depth > _DEEPEST or len(lines) > _MOST_LEAVES:
         lines.append(str(value)[:1000])
     elif isinstance(value, dict):
         if value.get("type") == "text" and isinstance(value.get("text"), str):
             lines.append(value["text"])
-            return
+            return False
         for key, member in value.items():
             _lines(member, key, lines, depth + 1)
     elif isinstance(value, list):
+        told = False
         for member in value:
-            _lines(member, name, lines, depth + 1)
-            name = name[:_NAME]
+            if _lines(member, name, lines, depth + 1):
+                told = True
+                name = name[:_NAME]
+        return told
     elif value is not None:
         lines.append(f"{name}: {value}" if name else str(value))
+        return True
+    return False
 
 
 def usual(message: Any) -> tuple[Scope, str, str] | None:

@@ -295,6 +295,14 @@ def test_a_long_name_is_not_repeated_for_each_member_of_its_list() -> None:
     assert text.endswith("n2999")
 
 
+@pytest.mark.parametrize("first", [None, {}, [], [None], {"type": "text", "text": "Sunny"}])
+def test_a_long_name_is_told_in_full_where_the_first_of_its_list_is_nothing(first: Any) -> None:
+    name = "the weather of the region as it was asked for " * 8 + "and this at its end"
+    flattened = flat(json.dumps({name: [first, ["x"], "y"]}))
+    assert f"{name}: x" in flattened
+    assert flattened.count("and this at its end") == 1
+
+
 def test_a_list_without_end_does_not_repeat_its_name_without_end() -> None:
     value = json.dumps({"name" * 40: ["a"] * 400_000})
     assert len(flat(value)) < 5_000_000
