@@ -127,6 +127,7 @@ class Gateway:
             self._http.stop(0)
             self._intake.close()
             raise
+        self._intake.prepare()
         self._state = "ready"
 
     def stop(self, grace: float = 5.0) -> None:

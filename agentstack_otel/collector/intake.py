@@ -167,6 +167,10 @@ class Intake:
             # It may still be stored; then the next attempt is a duplicate, which the store drops.
             raise Retry("the log did not answer in time; send again") from None
 
+    def prepare(self) -> None:
+        """Begin what the first request would have to wait for; returns at once."""
+        self._pool.submit(self._pipeline.prepare)
+
     def close(self) -> None:
         """Let running work end and release the threads."""
         self._pool.shutdown(wait=True)

@@ -134,6 +134,8 @@ class Pipeline:
         self._clock = clock
         self._scrubs = _scrubs(redactor)
         self._rooms = threading.local()
+        self._preparing = threading.Lock()
+        self._prepared = False
         self._glancing = redactor if isinstance(redactor, Glancing) else None
 
     def check(self, signal: Signal, payload: bytes) -> Checked:
@@ -152,10 +154,19 @@ class Pipeline:
         points = count_data_points(payload)
         return Checked(b"", 0, points, (METRICS_REASON,) if points else ())
 
+    def prepare(self) -> None:
+        """Have the redactor read its rows, which takes half a second, once."""
+        with self._preparing:
+            if self._redactor is not None and not self._prepared:
+                self._redactor.suspicious(b"")
+            self._prepared = True
+
     def suspicious(self, checked: Checked) -> bool:
         """Tell whether `record` would have to open the request, which is slow."""
         if not checked.spans or self._redactor is None:
             return False
+        if not self._prepared:
+            self.prepare()
         if self._glancing is None:
             return self._redactor.suspicious(checked.payload)
         return self._glancing.suspicious(checked.payload, self._view(checked))

@@ -8,7 +8,8 @@ expression (`derived`), so that a new row is asked for on the day it is written.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 from agentstack_processors.redaction.derived import BEGIN, derive, spelt
 from agentstack_processors.redaction.patterns import Pattern, assignments, phones
@@ -81,7 +82,8 @@ def joined(rows: Iterable[Pattern], *others: str, brief: int = 0) -> str:
     )
 
 
-def expressions(row: Pattern, brief: int = 0) -> list[tuple[str, str]]:
+@lru_cache(maxsize=1024)  # each row is asked for in several automata
+def expressions(row: Pattern, brief: int = 0) -> Sequence[tuple[str, str]]:
     """What RE2 has to find for one row; see `derive`."""
     if row.asked:
         texts = [text for text in row.asked if not brief or _has_latin(text)]

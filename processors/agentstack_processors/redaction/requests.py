@@ -16,6 +16,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from agentstack_processors.redaction import encodings, layers
 from agentstack_processors.redaction.allowance import GLANCE, Allowance, Spent
@@ -50,7 +51,7 @@ class RequestFilter:
     ) -> None:
         self._redactor = redactor
         self._gate = Gate(tuple(patterns))
-        self._scout = Scout(patterns) if scout else None
+        self._scout = _scout(tuple(patterns)) if scout else None
         if self._scout is not None and self._scout.blind:
             _LOG.warning(
                 "redaction opens every request: a custom pattern has no character that has to be"
@@ -92,6 +93,11 @@ class RequestFilter:
             or next(layers.coded(text), None) is not None
             or _SAYING.search(data) is not None
         )
+
+
+@lru_cache(maxsize=4)  # to read the rows takes half a second, and most redactors have the same
+def _scout(patterns: tuple[Pattern, ...]) -> Scout:
+    return Scout(patterns)
 
 
 __all__ = ["RequestFilter", "Scrubber"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -115,3 +115,34 @@ def test_the_http_server_runs_any_application_and_stops() -> None:
     server.stop()
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"http://{server.address}/")
+
+
+class _Noting:
+    """A redactor that says when it is asked, and of what."""
+
+    def __init__(self) -> None:
+        self.asked: list[bytes] = []
+        self.first = threading.Event()
+
+    def suspicious(self, data: bytes) -> bool:
+        self.asked.append(data)
+        self.first.set()
+        return False
+
+    def scrub(self, text: str) -> str:
+        return text
+
+    def scrub_attribute(self, key: str, text: str) -> str:
+        return text
+
+    def scrub_parts(self, parts: Sequence[str]) -> list[str]:
+        return list(parts)
+
+
+def test_what_the_redactor_does_once_is_done_before_the_first_request(start: Start) -> None:
+    redactor = _Noting()
+    running = start(redactor=redactor)
+    assert redactor.first.wait(20)
+    assert redactor.asked == [b""]
+    assert running.post(trace_request(1).SerializeToString()).status_code == 200
+    assert len(redactor.asked) == 2
