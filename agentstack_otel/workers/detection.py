@@ -88,10 +88,8 @@ class Detector:
         self._earlier.difference_update(traces)
         self._watch.learning = False
         try:
-            for span in map(from_row, rows):
-                self._judges_of(span.project)[0].judge(span, self._cost.of(span))
-        except Exception:  # what was then is lost; what comes now is judged
-            logger.exception("earlier spans of %d traces", len(traces))
+            for row in rows:
+                self._remember(row)
         finally:
             self._watch.learning = True
 
@@ -108,6 +106,14 @@ class Detector:
         }
 
     # --- inside
+
+    def _remember(self, row: Mapping[str, Any]) -> None:
+        try:
+            span = from_row(row)
+            self._judges_of(span.project)[0].judge(span, self._cost.of(span))
+        except Exception:  # what it said then is lost; the others, and what comes now, are not
+            named = row.get("span_id", ""), row.get("trace_id", "")
+            logger.exception("earlier span %s of trace %s", *named)
 
     def _judged(self, group: Sequence[_Opened]) -> Iterator[Judged]:
         """Small records are judged together: what a step needs is at hand for the next one."""

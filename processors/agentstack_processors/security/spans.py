@@ -204,7 +204,11 @@ class SpanJudge:
         if one.key in state.spans:
             return
         one.prefixes = state.prefixes
-        one.texts = texts_of(one.span, state.prefixes)
+        try:
+            one.texts = texts_of(one.span, state.prefixes)
+        except Exception:
+            state.prefixes = Prefixes()  # what was decoded of it counts as read: nobody judges it
+            raise
         fresh, most = state.fresh, self.watch.config.texts
         for text in one.texts:
             new = fresh(text, most)
@@ -242,15 +246,18 @@ class SpanJudge:
         self.watch.keep(state, one.key, tuple(alerts))
         one.outcome.alerts = alerts
 
-    def rebuild(self, spans: Iterable[OpenSpan]) -> None:
+    def rebuild(self, spans: Iterable[OpenSpan]) -> list[Exception]:
         """Take in spans judged before a restart; what they alerted is known already.
 
         Baselines do not learn from them twice: they come with `load`.
+
+        Returns:
+            What was raised by those that could not be judged; the others are taken in.
         """
         self.watch.learning = False
         try:
-            for span in spans:
-                self.judge(span)
+            outcomes = (outcome for span in spans for outcome in self.judge_all([span]))
+            return [outcome.error for outcome in outcomes if outcome.error is not None]
         finally:
             self.watch.learning = True
 

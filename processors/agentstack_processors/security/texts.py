@@ -71,7 +71,7 @@ class Prefixes:
         if len(self._known) >= self.most:
             del self._known[next(iter(self._known))]
         self._known[head] = (len(text), text[-_TAIL:-1], hash(text[:-1]))
-        if known is None:
+        if known is None or len(text) < known[0]:
             return text
         length, tail, seen = known
         # Of most lists that go on otherwise, what comes at the end tells it, without a hash.

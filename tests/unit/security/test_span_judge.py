@@ -6,7 +6,9 @@ from __future__ import annotations
 import json
 import tracemalloc
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import pytest
 from agentstack_processors.otlp.opened import OpenSpan
@@ -305,3 +307,39 @@ def test_what_follows_a_text_that_cannot_be_judged_is_judged_when_it_is_said_aga
     assert isinstance(bad.error, ValueError)
     assert good.error is None
     assert [text for text, _ in counting.asked].count(ATTACK) == 1
+
+
+class _Unreadable(dict[str, str]):
+    """Attributes that end in an error, after the others were given."""
+
+    def items(self) -> Any:
+        yield from super().items()
+        raise OSError("cut off")
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_what_was_read_of_a_span_that_cannot_be_read_is_judged_when_it_is_said_again(
+    together: bool,
+) -> None:
+    counting = Counting()
+    judge = SpanJudge(counting)
+    before, after = _model_span(_long_list(), 1), _model_span(_long_list(ATTACK), 3)
+    bad = replace(after, span_id=f"{2:016x}", attributes=_Unreadable(after.attributes))
+    spans = [before, bad, after]
+    if together:
+        outcomes = judge.judge_all(spans)
+    else:
+        outcomes = [outcome for span in spans for outcome in judge.judge_all([span])]
+    assert [type(outcome.error) for outcome in outcomes] == [type(None), OSError, type(None)]
+    asked = [text for text, _ in counting.asked]
+    assert asked.count(ATTACK) == 1
+    assert len(asked) == len(set(asked))
+
+
+def test_a_span_that_cannot_be_judged_does_not_end_what_is_rebuilt() -> None:
+    good, after = _model_span(_long_list(), 1), _model_span(_long_list(ATTACK), 3)
+    bad = replace(good, span_id=f"{2:016x}", attributes=_Unreadable())
+    judge = SpanJudge(_engine())
+    assert [type(error) for error in judge.rebuild([good, bad, after])] == [OSError]
+    again = replace(after, span_id=f"{4:016x}")
+    assert judge.judge(again) == []

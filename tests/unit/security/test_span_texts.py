@@ -344,3 +344,11 @@ def test_a_history_that_was_rewritten_is_decoded_whole() -> None:
     texts = [text.text for text in texts_of(run.spans[-1], prefixes)]
     assert "Something else." in texts
     assert "x" * 600 in texts
+
+
+def test_a_history_that_became_shorter_is_decoded_whole() -> None:
+    whole = json.dumps([said("user", "x " * 400), said("user", "y " * 400)])
+    for cut in (1, 2, 70, 900):
+        prefixes = Prefixes()
+        prefixes.rest("gen_ai.input.messages", whole)
+        assert prefixes.rest("gen_ai.input.messages", whole[:-cut]) == whole[:-cut]

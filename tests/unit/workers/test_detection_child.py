@@ -208,6 +208,19 @@ def test_a_history_that_makes_no_sense_is_left_out() -> None:
     assert judged(detector, attack(300))[0].alerts
 
 
+def test_earlier_spans_after_one_that_makes_no_sense_are_remembered(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    detector = Detector(Settings(disabled=frozenset({"statistics"})))
+    trace = ("default", f"{303:032x}")
+    detector.prepare([trace], b"")
+    rows = [as_row(span) for span in open_traces(attack(303)[2])]
+    detector.remember([trace], [rows[0] | {"attributes": None, "span_id": "f00d"}, *rows])
+    assert "earlier span f00d" in caplog.text
+    assert judged(detector, attack(304))[0].alerts
+    assert not judged(detector, attack(303))[0].alerts
+
+
 def test_baselines_go_from_one_process_to_the_next(detector: Detector) -> None:
     judged(detector, attack(400))
     kept = detector.baselines()
