@@ -29,8 +29,6 @@ _BYTES_OF_ENTRY = 120
 _BYTES_OF_SPAN = 250
 _BYTES_OF_TRACE = 6_000
 _MOST_SAID = 256
-_WEIGHED = 4
-"""Of every so many spans of a trace it is asked how much memory it takes."""
 
 
 @dataclass(frozen=True)
@@ -242,8 +240,8 @@ class TraceWatch:
         if len(spans) >= self.config.spans:
             del spans[next(iter(spans))]
         spans[key] = alerts
-        if len(spans) % _WEIGHED == 1 or len(spans) == self.config.spans:
-            size = state.size()
+        size = state.size()  # of every span: most traces are short, and one may bring much
+        if size != state.bytes:
             self.bytes += size - state.bytes
             state.bytes = size
             self._forget()

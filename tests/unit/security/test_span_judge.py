@@ -15,7 +15,7 @@ from agentstack_processors.otlp.opened import OpenSpan
 from agentstack_processors.security.cache import Ahead, VerdictCache
 from agentstack_processors.security.engine import Engine
 from agentstack_processors.security.spans import Allowance, SpanJudge
-from agentstack_processors.security.trace_state import Config, TraceWatch
+from agentstack_processors.security.trace_state import Config, TraceState, TraceWatch
 from agentstack_processors.security.verdict import CLEAN, Scope, Verdict
 from agentstack_processors.verdicts import ConfigError
 
@@ -115,6 +115,30 @@ def test_the_number_of_traces_and_their_memory_are_bounded() -> None:
         judge.judge(Run(f"Question {number}").says("Answer").spans[0])
     assert small.bytes <= 200_000
     assert 5 < len(small) < 60
+
+
+@pytest.mark.parametrize("length", [2, 3, 4])
+def test_the_memory_of_short_traces_is_bounded_whichever_span_takes_it(length: int) -> None:
+    def call(trace: int, number: int) -> dict[str, Any]:
+        body = f"{trace} {number} " + "word " * 1_600
+        part = {"type": "tool_call", "name": "send_email", "arguments": {"body": body}}
+        return {"role": "assistant", "parts": [part]}
+
+    watch = TraceWatch(Config(memory=1 << 20))
+    judge = SpanJudge(Counting(), watch)
+    kept: dict[str, TraceState] = {}
+    for trace in range(30):
+        calls = json.dumps([call(trace, number) for number in range(12)])
+        for number in range(length):
+            attributes = {"gen_ai.operation.name": "chat"}
+            if number == length - 1:
+                attributes["gen_ai.input.messages"] = calls
+            span = a_span(attributes, trace=f"{trace:032x}", begin=number)
+            judge.judge(span)
+        kept[span.trace_id] = watch.state(span)
+    young = list(kept.values())[-len(watch) :]
+    assert len(young) > 3
+    assert sum(state.size() for state in young) == watch.bytes <= 1 << 20
 
 
 @pytest.mark.parametrize("hostile", ["texts", "spans", "sources", "markers", "tools", "parents"])
