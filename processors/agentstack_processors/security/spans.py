@@ -62,7 +62,9 @@ class Outcome:
 
     Attributes:
         alerts: All of them; the same ones when the span is given again.
-        error: What was raised while it was judged; then there are no alerts.
+        error: What was raised. While it was read or judged: then there are no alerts, and its
+            texts are judged when they are said again, all but the one at fault. After that: then
+            there are those of its texts.
         unjudged: Texts that nobody looked at, because the span takes too long.
     """
 
@@ -88,7 +90,9 @@ class _Wanted(NamedTuple):
 class _Begun:
     """A span on its way through the steps of `SpanJudge`."""
 
-    __slots__ = ("judged", "key", "outcome", "prefixes", "span", "state", "texts", "wanted")
+    __slots__ = (
+        "judged", "key", "outcome", "prefixes", "span", "state", "texts", "twin", "wanted",
+    )  # fmt: skip
 
     def __init__(self, span: OpenSpan) -> None:
         self.span = span
@@ -99,6 +103,7 @@ class _Begun:
         self.wanted: list[_Wanted] = []
         self.judged: list[tuple[SpanText, Verdict]] = []
         self.outcome = Outcome()
+        self.twin: _Begun | None = None
 
 
 _FREELY = Allowance()
@@ -164,7 +169,9 @@ class SpanJudge:
                 self._step(self._weigh, one, (judge, allowance, used))
                 weighed += 1
                 if one.outcome.error is not None and one.wanted:
-                    _not_seen(one, len(one.judged) + 1)
+                    # The text at fault stays seen: it would fail every span that repeats it.
+                    del one.wanted[len(one.judged)]
+                    _not_seen(one, 0)
             for one in begun[:weighed]:
                 self._step(self._conclude, one, cost)
                 outcomes.append(one.outcome)
@@ -191,12 +198,14 @@ class SpanJudge:
 
     def _begin(self, spans: Sequence[OpenSpan]) -> list[_Begun]:
         begun = [_Begun(span) for span in spans]
-        taken: set[tuple[tuple[str, int], str, str]] = set()
+        taken: dict[tuple[tuple[str, int], str, str], _Begun] = {}
         for one in begun:
             key = (one.key, one.span.trace_id, one.span.project)
-            if key not in taken:  # one that comes twice is answered what the first was
-                taken.add(key)
+            first = taken.setdefault(key, one)
+            if first is one:
                 self._step(self._read, one, None)
+            else:  # one that comes twice is answered what the first was
+                one.twin = first
         return begun
 
     def _read(self, one: _Begun, _: None) -> None:
@@ -233,18 +242,22 @@ class SpanJudge:
             one.judged.append((text, verdict))
 
     def _conclude(self, one: _Begun, cost: Callable[[OpenSpan], float | None]) -> None:
-        span, judged = one.span, one.judged
-        state = self.watch.state(span)
-        known = state.spans.get(one.key)  # perhaps of a span judged together with this one
-        if known is not None:
-            one.outcome.alerts = list(known)
+        outcome, span, judged = one.outcome, one.span, one.judged
+        if one.twin is not None:
+            outcome.alerts, outcome.error = list(one.twin.outcome.alerts), one.twin.outcome.error
             return
-        seen = self.watch.observe(span, judged, cost(span), state)
-        alerts = [*_of_texts(span, judged, state), *seen]
-        if one.outcome.unjudged:
-            alerts.append(_unjudged(span, one.outcome.unjudged, len(one.texts)))
-        self.watch.keep(state, one.key, tuple(alerts))
-        one.outcome.alerts = alerts
+        state = self.watch.state(span)
+        known = state.spans.get(one.key)
+        if known is not None:
+            outcome.alerts = list(known)
+            return
+        alerts = outcome.alerts = _of_texts(span, judged, state)
+        try:
+            alerts += self.watch.observe(span, judged, cost(span), state)
+        finally:  # what its texts are stays true
+            if outcome.unjudged:
+                alerts.append(_unjudged(span, outcome.unjudged, len(one.texts)))
+            self.watch.keep(state, one.key, tuple(alerts))
 
     def rebuild(self, spans: Iterable[OpenSpan]) -> list[Exception]:
         """Take in spans judged before a restart; what they alerted is known already.

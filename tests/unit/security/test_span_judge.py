@@ -367,3 +367,54 @@ def test_a_span_that_cannot_be_judged_does_not_end_what_is_rebuilt() -> None:
     assert [type(error) for error in judge.rebuild([good, bad, after])] == [OSError]
     again = replace(after, span_id=f"{4:016x}")
     assert judge.judge(again) == []
+
+
+class _Choking(VerdictCache):
+    """Cannot judge what chokes it."""
+
+    def judge(self, text: str, scope: Scope = "user") -> Verdict:
+        if "choke" in text:
+            raise ValueError(text)
+        return super().judge(text, scope)
+
+    def ahead(self, asked: Iterable[tuple[str, Scope]]) -> _Choking:
+        return self
+
+
+_CHOKES = _long_list(ATTACK, "something that whoever reads it is going to choke on")
+
+
+def test_what_was_judged_before_a_text_that_cannot_be_is_judged_when_it_is_said_again() -> None:
+    for together in (True, False):
+        judge = SpanJudge(_Choking(Engine()))
+        spans = [_model_span(_CHOKES, number) for number in (1, 2, 3)]
+        if together:
+            outcomes = judge.judge_all(spans)
+        else:
+            outcomes = [outcome for span in spans for outcome in judge.judge_all([span])]
+        assert isinstance(outcomes[0].error, ValueError)
+        assert not outcomes[0].alerts
+        assert [outcome.error for outcome in outcomes[1:]] == [None, None]
+        assert [len(outcome.alerts) for outcome in outcomes[1:]] == [1, 0]
+
+
+def test_a_span_that_comes_twice_at_once_fails_twice_and_is_not_kept_as_harmless() -> None:
+    judge = SpanJudge(_Choking(Engine()))
+    span = _model_span(_CHOKES, 1)
+    first, second = judge.judge_all([span, span])
+    assert isinstance(first.error, ValueError)
+    assert second.error is first.error
+    assert len(judge.judge(span)) == 1
+
+
+def test_what_the_texts_of_a_span_are_is_told_though_what_follows_fails() -> None:
+    def dear(span: OpenSpan) -> float:
+        raise OverflowError(span.span_id)
+
+    judge = SpanJudge(_engine())
+    span = _model_span(_long_list(ATTACK), 1)
+    first, second = judge.judge_all([span, span], dear)
+    assert isinstance(first.error, OverflowError)
+    assert [alert.category for alert in first.alerts] == ["prompt_injection"]
+    assert second == first
+    assert judge.judge(span) == first.alerts
