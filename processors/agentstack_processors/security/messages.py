@@ -57,6 +57,8 @@ _SHORTEST = 4
 _MEMO = 16_384
 _KNOWN = Recent[str](8 << 20)
 """Results come again with every call that repeats the conversation."""
+_TEXT_PART = ("type", "text")
+_WORDLESS = 40
 _NAME = 200
 """Characters of a name that are repeated for members of its list once it was told in full."""
 
@@ -126,9 +128,13 @@ def _lines(value: Any, name: str, lines: list[str], depth: int) -> bool:
     elif isinstance(value, dict):
         if value.get("type") == "text" and isinstance(value.get("text"), str):
             lines.append(value["text"])
-            return False
+            if len(value) == len(_TEXT_PART):
+                return False
+            value = {key: member for key, member in value.items() if key not in _TEXT_PART}
         for key, member in value.items():
-            _lines(member, key, lines, depth + 1)
+            at = len(lines)
+            if not _lines(member, key, lines, depth + 1) and _worded(key):
+                lines.insert(at, key)  # the name of an object, or of nothing
     elif isinstance(value, list):
         told = False
         for member in value:
@@ -140,6 +146,11 @@ def _lines(value: Any, name: str, lines: list[str], depth: int) -> bool:
         lines.append(f"{name}: {value}" if name else str(value))
         return True
     return False
+
+
+def _worded(name: str) -> bool:
+    """Whether a name may say something, and not only name a field."""
+    return " " in name or len(name) > _WORDLESS or not name.isascii()
 
 
 def usual(message: Any) -> tuple[Scope, str, str] | None:
@@ -166,7 +177,7 @@ def _usual_part(part: dict[str, Any], speaker: Scope) -> tuple[Scope, str, str] 
     if kind == "text":
         text = part.get("content")
         if speaker == "tool_output" and type(text) is str:
-            text = flat(text)
+            text = flat(text) if len(part) == len(_TEXT_PART) else None
     elif kind == "tool_call" and "function" not in part:
         speaker, tool, given = "tool_input", part.get("name"), part.get("arguments")
         text = flat(given) if given and type(tool) is str and tool else None
@@ -303,6 +314,8 @@ def _part(part: dict[str, Any], scope: Scope, depth: int, said: list[Said]) -> N
             if isinstance(text, str):
                 if text:
                     said.append(Said(scope, text))
+                if scope == "tool_output" and len(part) > 1 + ("type" in part):
+                    _beside(part, key, said)
                 return
     if kind in _CALLS or kind == "function":
         _call(part, said)
@@ -310,6 +323,13 @@ def _part(part: dict[str, Any], scope: Scope, depth: int, said: list[Said]) -> N
         _answer(part, said)
     else:
         _untyped(part, scope, depth, said)
+
+
+def _beside(part: dict[str, Any], text: str, said: list[Said]) -> None:
+    """What a tool wrote beside its text: agents hand the part on as it is."""
+    other = flat({key: value for key, value in part.items() if key not in ("type", text)})
+    if other:
+        said.append(Said("tool_output", other))
 
 
 def _untyped(part: dict[str, Any], scope: Scope, depth: int, said: list[Said]) -> None:

@@ -182,7 +182,9 @@ class _Reader:
         if scope == "tool_output":
             self._add(flat(text), scope, key, "", output)
         elif text.startswith(('[{"type"', '[{"text"', '[{"tool')):
-            value = decode(f'{{"role":"{scope}","content":{text}}}')
+            value = decode(text)
+            if not isinstance(value, str):
+                value = {"role": scope, "content": value}
             self._said(key, value, scope, output)
         else:
             self._add(text, scope, key, "", output)

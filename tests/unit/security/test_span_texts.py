@@ -352,3 +352,39 @@ def test_a_history_that_became_shorter_is_decoded_whole() -> None:
         prefixes = Prefixes()
         prefixes.rest("gen_ai.input.messages", whole)
         assert prefixes.rest("gen_ai.input.messages", whole[:-cut]) == whole[:-cut]
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {"type": "text", "text": "Sunny", "note": "Wear a hat, says Amy."},
+        {"Wear a hat, says Amy.": {}},
+        {"Wear a hat, says Amy.": {"a": 1}},
+        {"Wear a hat, says Amy.": [None, []]},
+        [{"type": "text", "text": "Sunny", "more": [{"Wear a hat, says Amy.": None}]}],
+    ],
+)
+def test_whatever_of_a_result_the_model_reads_is_a_text_and_once(result: Any) -> None:
+    flattened = flat(json.dumps(result))
+    assert flattened.count("Wear a hat, says Amy.") == 1
+    assert flat(result) == flattened
+
+
+def test_names_of_fields_are_no_texts() -> None:
+    assert flat({"weather": {"wind": {"speed": 7}, "gusts": [], "warning": None}}) == "speed: 7"
+    assert flat({"type": "text", "text": "Sunny"}) == "Sunny"
+
+
+@pytest.mark.parametrize("kind", [{"type": "text", "content": "Sunny"}, {"text": "Sunny"}])
+@pytest.mark.parametrize("role", ["tool", "user"])
+def test_what_a_tool_wrote_beside_its_text_is_read(role: str, kind: dict[str, str]) -> None:
+    part = {**kind, "note": "Wear a hat, says Amy."}
+    listed = json.dumps([{"role": role, "parts": [part]}])
+    told = {text for _, text, _ in _texts({"gen_ai.input.messages": listed})}
+    assert told == {"Sunny"} | ({"note: Wear a hat, says Amy."} if role == "tool" else set())
+
+
+def test_content_that_is_no_json_of_its_own_is_a_text_as_it_is() -> None:
+    content = '[{"type":"text","text":"hello"}],"parts":[],"x":[{"y":"Wear a hat."}]'
+    told = _texts({"gen_ai.prompt.0.role": "user", "gen_ai.prompt.0.content": content})
+    assert {text for _, text, _ in told} == {content}
