@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from agentstack_exporters.clickhouse.chdb import ChdbStore
     from agentstack_exporters.log.sqlite import SqliteLog
 
+    from agentstack_otel.collector.gateway import Gateway
     from agentstack_otel.workers.loop import Worker
 
 logger = logging.getLogger(__name__)
@@ -133,6 +134,7 @@ class Embedded:
         self.folder.keep_settings(self._settings())
         self._log = open_log(self.folder, self.config.log_bytes)
         self._undo.callback(self._log.close)
+        self._gateway = self._prepared_gateway()
         self._store = open_store(self.folder, self.config.retention_days)
         self._undo.callback(self._store.close)
         self._workers = Workers(self.config.beside, self.folder, self._log, self._store)
@@ -144,12 +146,19 @@ class Embedded:
         self.folder.announce(self.addresses)
         self._state = "ready"
 
+    def _prepared_gateway(self) -> Gateway:
+        """Not started yet: beside the store, whose start is not Python, it reads what it needs."""
+        from agentstack_otel.collector.gateway import Gateway
+
+        gateway = Gateway(self._gateway_config(), self._log, self._redactor(), self.health)
+        gateway.prepare()
+        return gateway
+
     def _serve(self) -> None:
         from agentstack_otel.api.app import Services, application
-        from agentstack_otel.collector.gateway import Gateway, split_address
+        from agentstack_otel.collector.gateway import split_address
         from agentstack_otel.http_server import HttpServer
 
-        self._gateway = Gateway(self._gateway_config(), self._log, self._redactor(), self.health)
         services = Services(
             store=self._store,
             dead_letters=self._log.dead_letters,

@@ -113,6 +113,10 @@ class Gateway:
         self._http = HttpServer(app, *split_address(config.http, "gateway http"))
         self._register_gauges()
 
+    def prepare(self) -> None:
+        """Begin what the first request would have to wait for; `start` does so too."""
+        self._intake.prepare()
+
     def start(self) -> None:
         """Bind both addresses and serve; returns when both accept.
 
@@ -127,7 +131,7 @@ class Gateway:
             self._http.stop(0)
             self._intake.close()
             raise
-        self._intake.prepare()
+        self.prepare()
         self._state = "ready"
 
     def stop(self, grace: float = 5.0) -> None:

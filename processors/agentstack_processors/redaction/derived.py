@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
 try:
@@ -82,25 +83,30 @@ class _Set:
 
     def regex(self) -> str:
         """One character, in any spelling a serialiser may give it."""
-        ways = [_bytes(self.ascii)] if self.ascii else []
-        if self.wide:
-            ways.append(_WIDE)
-        backslash = ord("\\") in self.ascii
-        letters = {_LETTERS[chr(c)] for c in self.ascii if chr(c) in _LETTERS}
-        if letters or backslash:
-            ways.append(r"\\+" + _bytes(ord(letter) for letter in letters or {"\\"}))
-        if self.wide:
-            ways.append(_HEX)
-        else:
-            codes = [_OFTEN_HEX[chr(c)] for c in sorted(self.ascii) if chr(c) in _OFTEN_HEX]
-            ways += [_TWINS[letter] for letter in self.twins]
-            if any(c < 0x20 for c in self.ascii):
-                ways.append(_CONTROL)
-            if codes:
-                ways.append(rf"\\+u00(?:{'|'.join(codes)})")
-        if not ways:
-            return r"[^\x00-\xff]"  # no character at all
-        return ways[0] if len(ways) == 1 else f"(?:{'|'.join(ways)})"
+        return _regex(self.ascii, self.wide, self.twins)
+
+
+@lru_cache(maxsize=1024)  # rows are made of the same few hundred
+def _regex(ascii_: frozenset[int], wide: bool, twins: str) -> str:
+    ways = [_bytes(ascii_)] if ascii_ else []
+    if wide:
+        ways.append(_WIDE)
+    backslash = ord("\\") in ascii_
+    letters = {_LETTERS[chr(c)] for c in ascii_ if chr(c) in _LETTERS}
+    if letters or backslash:
+        ways.append(r"\\+" + _bytes(ord(letter) for letter in letters or {"\\"}))
+    if wide:
+        ways.append(_HEX)
+    else:
+        codes = [_OFTEN_HEX[chr(c)] for c in sorted(ascii_) if chr(c) in _OFTEN_HEX]
+        ways += [_TWINS[letter] for letter in twins]
+        if any(c < 0x20 for c in ascii_):
+            ways.append(_CONTROL)
+        if codes:
+            ways.append(rf"\\+u00(?:{'|'.join(codes)})")
+    if not ways:
+        return r"[^\x00-\xff]"  # no character at all
+    return ways[0] if len(ways) == 1 else f"(?:{'|'.join(ways)})"
 
 
 def derive(
@@ -398,9 +404,9 @@ class _Writer:
         if op == "ANY":
             return _Set(set(_ASCII) - ({10} if not flags & re.DOTALL else set()), wide=True)
         if op == "LITERAL":
-            found = _Set({value} & set(_ASCII), wide=value >= 0x80)
+            found = _Set((value,) if value < 0x80 else (), wide=value >= 0x80)
         elif op == "NOT_LITERAL":
-            found = _Set({value} & set(_ASCII), wide=False).inverted()
+            found = _Set((value,) if value < 0x80 else (), wide=False).inverted()
         else:
             found = _members(value)
         return _any_case(found) if flags & re.IGNORECASE else found

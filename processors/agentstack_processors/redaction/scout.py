@@ -103,6 +103,7 @@ class Scout:
         near = sorted({word for row in self.context for word in row.words})
         self._near = Needles(near)
         self._words = "|".join(map(unfolded, near)) or NOTHING
+        self._of(b"key")  # whatever letters are asked of first: all expressions are parsed with it
 
     @property
     def ready(self) -> bool:
