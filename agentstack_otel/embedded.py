@@ -135,6 +135,7 @@ class Embedded:
         self._log = open_log(self.folder, self.config.log_bytes)
         self._undo.callback(self._log.close)
         self._gateway = self._prepared_gateway()
+        self._undo.callback(self._gateway.stop, 1)  # it has a thread before it serves
         self._store = open_store(self.folder, self.config.retention_days)
         self._undo.callback(self._store.close)
         self._workers = Workers(self.config.beside, self.folder, self._log, self._store)
